@@ -1,0 +1,220 @@
+/* client.c - libcurl glue; see client.h. */
+#include "common/http/client.h"
+
+#include <curl/curl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+struct cmn_http_client {
+    CURL *curl;
+    char *ca_pem;
+};
+
+static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
+
+static void curl_start(void)
+{
+    (void)curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+int cmn_http_client_new(const struct cmn_http_client_opts *opts, struct cmn_http_client **ret,
+                        struct cmn_err *err)
+{
+    (void)pthread_once(&curl_once, curl_start);
+    struct cmn_http_client *c = calloc(1, sizeof(*c));
+    if (!c || !(c->curl = curl_easy_init())) {
+        free(c);
+        return cmn_err_set(err, ENOMEM, "libcurl did not start");
+    }
+    (void)curl_easy_setopt(c->curl, CURLOPT_NOSIGNAL, 1L);
+    (void)curl_easy_setopt(c->curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    (void)curl_easy_setopt(c->curl, CURLOPT_FOLLOWLOCATION, 0L);
+    (void)curl_easy_setopt(c->curl, CURLOPT_TIMEOUT_MS, opts->timeout_ms ? opts->timeout_ms : 60000L);
+    if (opts->user_agent)
+        (void)curl_easy_setopt(c->curl, CURLOPT_USERAGENT, opts->user_agent);
+    if (opts->cookies)
+        (void)curl_easy_setopt(c->curl, CURLOPT_COOKIEFILE, "");
+    if (opts->ca_pem && *opts->ca_pem) {
+        c->ca_pem = strdup(opts->ca_pem);
+        struct curl_blob blob = {c->ca_pem, c->ca_pem ? strlen(c->ca_pem) : 0, CURL_BLOB_COPY};
+        if (!c->ca_pem || curl_easy_setopt(c->curl, CURLOPT_CAINFO_BLOB, &blob) != CURLE_OK) {
+            cmn_http_client_free(c);
+            return cmn_err_set(err, EINVAL, "the additional certificate is not taken");
+        }
+    }
+    *ret = c;
+    return 0;
+}
+
+void cmn_http_client_free(struct cmn_http_client *client)
+{
+    if (!client)
+        return;
+    curl_easy_cleanup(client->curl);
+    free(client->ca_pem);
+    free(client);
+}
+
+void cmn_http_answer_done(struct cmn_http_answer *answer)
+{
+    cmn_buf_done_secret(&answer->body);
+    *answer = (struct cmn_http_answer){0};
+}
+
+struct transfer {
+    const struct cmn_http_call *call;
+    struct cmn_http_answer *answer;
+    CURL *curl;
+    size_t taken;
+    int failed; /* -errno of our side */
+};
+
+static size_t on_body(char *data, size_t size, size_t n, void *ctx)
+{
+    struct transfer *t = ctx;
+    size_t len = size * n;
+    long status = 0;
+
+    if (len > t->call->max_body - t->taken) {
+        t->failed = -EFBIG;
+        return 0;
+    }
+    t->taken += len;
+    (void)curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &status);
+    if (t->call->sink && status >= 200 && status < 300)
+        t->failed = t->call->sink(t->call->sink_ctx, data, len);
+    else
+        t->failed = cmn_buf_put(&t->answer->body, data, len);
+    return t->failed < 0 ? 0 : len;
+}
+
+/* Copies the value of header `name` out of one header line, if it is that one. */
+static void header_value(const char *line, size_t len, const char *name, char *out, size_t cap)
+{
+    size_t n = strlen(name);
+
+    if (len <= n || strncasecmp(line, name, n) != 0 || line[n] != ':')
+        return;
+    const char *p = line + n + 1, *end = line + len;
+    while (p < end && (*p == ' ' || *p == '\t'))
+        p++;
+    while (end > p && (end[-1] == '\r' || end[-1] == '\n' || end[-1] == ' '))
+        end--;
+    size_t take = (size_t)(end - p) < cap - 1 ? (size_t)(end - p) : cap - 1;
+    memcpy(out, p, take);
+    out[take] = 0;
+}
+
+static size_t on_header(char *data, size_t size, size_t n, void *ctx)
+{
+    struct cmn_http_answer *a = ((struct transfer *)ctx)->answer;
+    size_t len = size * n;
+
+    header_value(data, len, "Content-Type", a->content_type, sizeof(a->content_type));
+    header_value(data, len, "Docker-Content-Digest", a->digest, sizeof(a->digest));
+    return len;
+}
+
+static int add_header(struct curl_slist **list, const char *name, const char *value)
+{
+    auto_buf_secret struct cmn_buf line = {0};
+
+    if (!value)
+        return 0;
+    if (strpbrk(value, "\r\n"))
+        return -EINVAL;
+    if (cmn_buf_printf(&line, "%s: %s", name, value) < 0)
+        return -ENOMEM;
+    struct curl_slist *next = curl_slist_append(*list, (const char *)line.data);
+    if (!next)
+        return -ENOMEM;
+    *list = next;
+    return 0;
+}
+
+static int set_request(CURL *curl, const struct cmn_http_call *call, struct curl_slist **headers)
+{
+    auto_buf_secret struct cmn_buf bearer = {0};
+    bool has_body = strcmp(call->method, "POST") == 0 || strcmp(call->method, "PUT") == 0;
+
+    if (call->bearer && cmn_buf_printf(&bearer, "Bearer %s", call->bearer) < 0)
+        return -ENOMEM;
+    int r = add_header(headers, "Content-Type", call->content_type);
+    if (r == 0)
+        r = add_header(headers, "Accept", call->accept);
+    if (r == 0 && call->bearer)
+        r = add_header(headers, "Authorization", (const char *)bearer.data);
+    if (r == 0 && has_body)
+        r = add_header(headers, "Expect", ""); /* no 100-continue round trip */
+    if (r < 0)
+        return r;
+    if (has_body) {
+        (void)curl_easy_setopt(curl, CURLOPT_POST, 1L);
+        (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.len);
+        (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDS, call->body.len ? (const char *)call->body.data : "");
+    } else {
+        (void)curl_easy_setopt(curl, CURLOPT_HTTPGET, 1L);
+    }
+    (void)curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, call->method);
+    (void)curl_easy_setopt(curl, CURLOPT_HTTPHEADER, *headers);
+    return curl_easy_setopt(curl, CURLOPT_URL, call->url) == CURLE_OK ? 0 : -EINVAL;
+}
+
+int cmn_http_do(struct cmn_http_client *client, const struct cmn_http_call *call,
+                struct cmn_http_answer *ret, struct cmn_err *err)
+{
+    struct transfer t = {.call = call, .answer = ret, .curl = client->curl};
+    struct curl_slist *headers = NULL;
+    long status = 0;
+
+    cmn_http_answer_done(ret);
+    int r = set_request(client->curl, call, &headers);
+    if (r < 0) {
+        curl_slist_free_all(headers);
+        return cmn_err_set(err, -r, "builder error for url (%.256s)", call->url);
+    }
+    (void)curl_easy_setopt(client->curl, CURLOPT_WRITEFUNCTION, on_body);
+    (void)curl_easy_setopt(client->curl, CURLOPT_WRITEDATA, &t);
+    (void)curl_easy_setopt(client->curl, CURLOPT_HEADERFUNCTION, on_header);
+    (void)curl_easy_setopt(client->curl, CURLOPT_HEADERDATA, &t);
+    CURLcode code = curl_easy_perform(client->curl);
+    (void)curl_easy_setopt(client->curl, CURLOPT_HTTPHEADER, NULL);
+    curl_slist_free_all(headers);
+    if (t.failed == -EFBIG)
+        return cmn_err_set(err, EFBIG, "answer of %.256s is larger than %zu bytes", call->url,
+                           call->max_body);
+    if (t.failed < 0)
+        return cmn_err_set(err, -t.failed, "reading the answer of %.256s failed", call->url);
+    if (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL)
+        return cmn_err_set(err, EINVAL, "builder error for url (%.256s)", call->url);
+    if (code != CURLE_OK)
+        return cmn_err_set(err, code == CURLE_PARTIAL_FILE ? EPIPE : ECONNREFUSED,
+                           "error sending request for url (%.256s): %s", call->url,
+                           curl_easy_strerror(code));
+    (void)curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &status);
+    ret->status = (int)status;
+    return 0;
+}
+
+int cmn_http_get(struct cmn_http_client *client, const char *url, const char *bearer,
+                 size_t max_body, struct cmn_http_answer *ret, struct cmn_err *err)
+{
+    return cmn_http_do(client,
+                       &(struct cmn_http_call){
+                           .method = "GET", .url = url, .bearer = bearer, .max_body = max_body},
+                       ret, err);
+}
+
+int cmn_http_post_json(struct cmn_http_client *client, const char *url, const char *json,
+                       size_t max_body, struct cmn_http_answer *ret, struct cmn_err *err)
+{
+    return cmn_http_do(client,
+                       &(struct cmn_http_call){.method = "POST",
+                                               .url = url,
+                                               .content_type = "application/json",
+                                               .body = cmn_bytes(json, strlen(json)),
+                                               .max_body = max_body},
+                       ret, err);
+}

@@ -1,0 +1,60 @@
+/*
+ * client.h - an HTTP client over libcurl: one object, one connection cache and cookie jar, one thread.
+ *
+ *     struct cmn_http_client *c = NULL;
+ *     r = cmn_http_client_new(&(struct cmn_http_client_opts){.timeout_ms = 60000}, &c, &err);
+ *     struct cmn_http_answer a = {0};
+ *     r = cmn_http_get(c, "http://kbs.local:8080/healthz", NULL, 4096, &a, &err);
+ *     ... a.status, a.body ...
+ *     cmn_http_answer_done(&a);
+ *
+ * Only http and https; redirects are not followed. A transport failure is negative and names the URL as
+ * upstream's client prints it: error sending request for url (URL). A status is never an error here.
+ */
+#ifndef CMN_HTTP_CLIENT_H
+#define CMN_HTTP_CLIENT_H
+
+#include "common/buf/buf.h"
+
+struct cmn_http_client_opts {
+    long timeout_ms;        /* whole request; 0: 60 s */
+    const char *user_agent; /* NULL: none */
+    const char *ca_pem;     /* additional trusted certificates, NULL: none */
+    bool cookies;           /* keep a cookie jar in memory */
+};
+
+struct cmn_http_client;
+
+struct cmn_http_call {
+    const char *method;       /* "GET", "POST", ... */
+    const char *url;
+    const char *content_type; /* of the body, NULL: none sent */
+    const char *bearer;       /* Authorization: Bearer ..., NULL: none */
+    const char *accept;       /* NULL: not sent */
+    struct cmn_bytes body;    /* sent when method is POST or PUT */
+    size_t max_body;          /* of the answer; more is -EFBIG */
+    /* When set the body of a 2xx answer goes here in pieces; non-zero stops with that error (-errno). */
+    int (*sink)(void *ctx, const void *data, size_t len);
+    void *sink_ctx;
+};
+
+struct cmn_http_answer {
+    int status;
+    struct cmn_buf body;
+    char content_type[128];
+    char digest[128]; /* Docker-Content-Digest, "" if absent */
+};
+
+int cmn_http_client_new(const struct cmn_http_client_opts *opts, struct cmn_http_client **ret,
+                        struct cmn_err *err) CMN_MUST_USE;
+void cmn_http_client_free(struct cmn_http_client *client); /* NULL ok */
+int cmn_http_do(struct cmn_http_client *client, const struct cmn_http_call *call,
+                struct cmn_http_answer *ret, struct cmn_err *err) CMN_MUST_USE;
+int cmn_http_get(struct cmn_http_client *client, const char *url, const char *bearer,
+                 size_t max_body, struct cmn_http_answer *ret, struct cmn_err *err) CMN_MUST_USE;
+int cmn_http_post_json(struct cmn_http_client *client, const char *url, const char *json,
+                       size_t max_body, struct cmn_http_answer *ret,
+                       struct cmn_err *err) CMN_MUST_USE;
+void cmn_http_answer_done(struct cmn_http_answer *answer);
+
+#endif
