@@ -40,6 +40,13 @@ void cmn_err_clear(struct cmn_err *err);
 
 #define CMN_MUST_USE __attribute__((warn_unused_result))
 
+/* For the few places where a failure really changes nothing; say why beside it. */
+#define CMN_IGNORE(call)                                                                           \
+    do {                                                                                           \
+        if ((call) < 0) {                                                                          \
+        }                                                                                          \
+    } while (0)
+
 /* Hands an owned pointer over: the value moves out, the local becomes NULL. */
 #define cmn_take(p)                                                                                \
     ({                                                                                             \

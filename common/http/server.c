@@ -132,7 +132,7 @@ static enum MHD_Result serve(struct cmn_http_server *s, struct MHD_Connection *c
     };
     if (x->too_large) {
         resp.status = 413;
-        (void)cmn_buf_printf(&resp.body, "A payload reached size limit (%zu bytes).", s->body_limit);
+        CMN_IGNORE(cmn_buf_puts(&resp.body, "A payload reached size limit.")); /* status says it */
     } else if (x->no_memory) {
         resp.status = 503;
     } else {
