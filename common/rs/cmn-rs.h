@@ -10,7 +10,8 @@
  *     char *value = NULL;
  *     switch (cmn_rs_rego_eval_rule(rego, "data.policy.allow", &value, &error)) {
  *     case CMN_RS_REGO_VALUE:                          // value is JSON text
- *     case CMN_RS_REGO_UNDEFINED:                      // no such rule, or no value
+ *     case CMN_RS_REGO_ABSENT:                         // no such rule
+ *     case CMN_RS_REGO_UNDEFINED:                      // a rule, but no value
  *     case CMN_RS_REGO_ERROR:                          // error
  *     }
  *     cmn_rs_free(value);
@@ -20,7 +21,7 @@
  * Ownership: every returned char * is freed with cmn_rs_free (not free). ret_error may be NULL; it is
  * written only on failure. Texts need not be NUL terminated and may hold any bytes: what is not UTF-8
  * is refused. No call unwinds into C: a panic of a parser becomes an error text. Input larger than
- * CMN_RS_MAX_TEXT or nested deeper than CMN_RS_MAX_DEPTH is refused before a parser sees it.
+ * CMN_RS_MAX_TEXT (a policy: 1 MiB, 20000 lines of 1024 columns) or nested too deep is refused.
  * Calls on one engine must not run at the same time; different engines are independent.
  */
 #ifndef CMN_RS_H
@@ -28,8 +29,7 @@
 
 #include <stddef.h>
 
-#define CMN_RS_MAX_TEXT  (8u << 20) /* bytes of one TOML, Rego or JSON text */
-#define CMN_RS_MAX_DEPTH 128        /* brackets within brackets, in any of the three */
+#define CMN_RS_MAX_TEXT (8u << 20) /* bytes of one TOML or JSON text */
 
 /* Frees a text made here; NULL ok. */
 void cmn_rs_free(char *text);
@@ -45,8 +45,9 @@ struct cmn_rs_rego; /* one engine: policies, data, input */
 
 enum cmn_rs_rego_result {
     CMN_RS_REGO_ERROR = -1,
-    CMN_RS_REGO_UNDEFINED = 0,
-    CMN_RS_REGO_VALUE = 1,
+    CMN_RS_REGO_ABSENT = 0,    /* no policy has a rule of this path */
+    CMN_RS_REGO_VALUE = 1,     /* JSON */
+    CMN_RS_REGO_UNDEFINED = 2, /* there is a rule, but it has no value for this input */
 };
 
 /*
@@ -76,8 +77,8 @@ int cmn_rs_rego_set_lookup(struct cmn_rs_rego *rego, cmn_rs_rego_lookup lookup, 
 void cmn_rs_rego_set_deadline(struct cmn_rs_rego *rego, unsigned timeout_ms);
 
 /*
- * Evaluates a full rule path, "data.policy.allow". A path that no rule has is UNDEFINED, not an
- * error, as is a rule without a value. *ret_json is written for VALUE only.
+ * Evaluates a full rule path, "data.policy.allow". *ret_json is written for VALUE only; sets come as
+ * arrays.
  */
 enum cmn_rs_rego_result cmn_rs_rego_eval_rule(struct cmn_rs_rego *rego, const char *rule,
                                               char **ret_json, char **ret_error)
