@@ -1,6 +1,7 @@
 //! Rego and TOML behind a C face; cmn-rs.h tells the contract. Here is the edge: the only unsafe
 //! code. It turns C pointers into slices, catches panics, and turns results into malloc-like texts.
 
+mod depth;
 mod rego;
 mod text;
 

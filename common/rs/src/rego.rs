@@ -1,5 +1,6 @@
 //! One policy engine: regorus, set up as Trustee does it.
 
+use crate::depth::{too_deep, MAX_DEPTH};
 use crate::text::utf8;
 use regorus::utils::limits::ExecutionTimerConfig;
 use regorus::Value;
@@ -54,9 +55,14 @@ impl Engine {
     }
 
     pub fn add_policy(&mut self, path: &str, text: &[u8]) -> Result<(), String> {
-        let text = utf8(text)?.to_string();
+        let text = utf8(text)?;
+        if let Some(line) = too_deep(text) {
+            return Err(format!(
+                "{path}:{line}: the policy nests too deep (more than {MAX_DEPTH})"
+            ));
+        }
         self.inner
-            .add_policy(path.to_string(), text)
+            .add_policy(path.to_string(), text.to_string())
             .map(|_| ())
             .map_err(chain)
     }
@@ -80,7 +86,9 @@ impl Engine {
                 _ => anyhow::bail!("query_reference_value extension parameter must be a string"),
             };
             match source.find(name) {
-                Ok(Some(json)) => Value::from_json_str(utf8(json.as_bytes()).map_err(anyhow::Error::msg)?),
+                Ok(Some(json)) => {
+                    Value::from_json_str(utf8(json.as_bytes()).map_err(anyhow::Error::msg)?)
+                }
                 Ok(None) => Ok(Value::Null),
                 Err(e) => Err(anyhow::anyhow!("Get Reference Value failed: {e}")),
             }
@@ -93,7 +101,9 @@ impl Engine {
     pub fn eval_rule(&mut self, rule: &str) -> Result<Outcome, String> {
         let value = match self.inner.eval_rule(rule.to_string()) {
             Ok(v) => v,
-            Err(e) if e.to_string().contains("not a valid rule path") => return Ok(Outcome::Absent),
+            Err(e) if e.to_string().contains("not a valid rule path") => {
+                return Ok(Outcome::Absent)
+            }
             Err(e) => return Err(chain(e)),
         };
         if value == Value::Undefined {
