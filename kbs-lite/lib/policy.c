@@ -237,7 +237,7 @@ static int appraise(struct cmn_rs_rego *rego, const json_t *input, struct query 
     if (r == 0)
         r = eval_extensions(rego, a, err);
     if (r < 0 && q->err.code)
-        return cmn_err_wrap(err, r, "%.400s", q->err.msg);
+        return fail(err, EBADMSG, "Failed to eval policy: query_reference_value", q->err.msg);
     return r;
 }
 
