@@ -1,0 +1,163 @@
+/* psp-server.c - the PSP on a unix socket; see psp.h. Everything a guest sends is bounded and checked. */
+#include "common/snp/psp-msg.h"
+#include "fake-tee/psp.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define MAX_CONNECTIONS 64
+
+struct ftee_psp_server {
+    struct ftee_psp *psp;
+    struct ftee_psp_server_opts opts;
+    pthread_t thread;
+    int stop_fd;
+    struct pollfd fds[2 + MAX_CONNECTIONS]; /* stop, listen, connections */
+    nfds_t n;
+    struct {
+        uint8_t bytes[SNP_PSP_HEADER_BYTES + SNP_REPORT_REQ_BYTES];
+        size_t have;
+    } in[MAX_CONNECTIONS];
+};
+
+static int respond(struct ftee_psp_server *s, int fd, const uint8_t *req, bool want_certs)
+{
+    auto_buf struct cmn_buf certs = {0}, out = {0};
+    uint8_t head[SNP_PSP_HEADER_BYTES], body[SNP_REPORT_RSP_BYTES] = {0};
+    struct cmn_rd c = cmn_rd_init(req + 64, 4);
+    uint32_t vmpl = 0, status = SNP_STATUS_INVALID;
+    int r = cmn_rd_u32le(&c, &vmpl);
+
+    /* KEY_SEL (68) may be 0 or 1: there is no VLEK here; the rest is reserved */
+    if (r == 0 && cmn_all_zero(req + 69, 27) && req[68] <= 1)
+        r = ftee_psp_report(s->psp, req, vmpl, body + 32, &status, NULL);
+    if (r < 0)
+        return r;
+    cmn_put_u32le(body, status);
+    if (status == SNP_STATUS_OK) {
+        cmn_put_u32le(body + 4, SNP_REPORT_BYTES);
+        if (s->opts.tap)
+            s->opts.tap(s->opts.ctx, body + 32);
+        if (want_certs && (r = ftee_psp_certs(s->psp, &certs)) < 0)
+            return r;
+    }
+    snp_psp_frame_encode(&(struct snp_psp_frame){.type = SNP_MSG_REPORT_RSP,
+                                                 .body_len = sizeof(body),
+                                                 .certs_len = (uint32_t)certs.len},
+                         head);
+    if (cmn_buf_put(&out, head, sizeof(head)) < 0 || cmn_buf_put(&out, body, sizeof(body)) < 0 ||
+        cmn_buf_put(&out, certs.data, certs.len) < 0)
+        return -ENOMEM;
+    if (s->opts.observe)
+        s->opts.observe(s->opts.ctx, vmpl, status);
+    /* the answer (about 10 KB) fits a socket buffer; who does not read it loses the connection */
+    ssize_t n = send(fd, out.data, out.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    return n == (ssize_t)out.len ? 0 : -EPIPE;
+}
+
+/* Reads what is there; a whole request is answered. Negative ends the connection. */
+static int serve(struct ftee_psp_server *s, size_t i)
+{
+    int fd = s->fds[2 + i].fd;
+    struct snp_psp_frame f;
+    ssize_t n = recv(fd, s->in[i].bytes + s->in[i].have, sizeof(s->in[i].bytes) - s->in[i].have,
+                     MSG_DONTWAIT);
+
+    if (n <= 0)
+        return n < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : -EPIPE;
+    s->in[i].have += (size_t)n;
+    if (s->in[i].have < SNP_PSP_HEADER_BYTES)
+        return 0;
+    if (snp_psp_frame_decode(s->in[i].bytes, &f, NULL) < 0 || f.type != SNP_MSG_REPORT_REQ ||
+        f.body_len != SNP_REPORT_REQ_BYTES || f.certs_len)
+        return -EBADMSG;
+    if (s->in[i].have < sizeof(s->in[i].bytes))
+        return 0;
+    s->in[i].have = 0;
+    return respond(s, fd, s->in[i].bytes + SNP_PSP_HEADER_BYTES, f.flags & SNP_PSP_FLAG_CERTS);
+}
+
+static void drop(struct ftee_psp_server *s, size_t i)
+{
+    size_t last = s->n - 3;
+
+    (void)close(s->fds[2 + i].fd);
+    s->fds[2 + i] = s->fds[2 + last];
+    s->in[i] = s->in[last];
+    s->n--;
+}
+
+static void take_connection(struct ftee_psp_server *s)
+{
+    int fd = accept4(s->fds[1].fd, NULL, NULL, SOCK_CLOEXEC);
+
+    if (fd < 0)
+        return;
+    if (s->n == CMN_ARRAY_SIZE(s->fds)) {
+        (void)close(fd);
+        return;
+    }
+    s->in[s->n - 2].have = 0;
+    s->fds[s->n++] = (struct pollfd){.fd = fd, .events = POLLIN};
+}
+
+static void *run(void *arg)
+{
+    struct ftee_psp_server *s = arg;
+
+    for (;;) {
+        if (poll(s->fds, s->n, -1) < 0 && errno != EINTR)
+            return NULL;
+        if (s->fds[0].revents)
+            return NULL;
+        for (size_t i = s->n - 2; i-- > 0;)
+            if (s->fds[2 + i].revents && serve(s, i) < 0)
+                drop(s, i);
+        if (s->fds[1].revents)
+            take_connection(s);
+    }
+}
+
+int ftee_psp_server_new(struct ftee_psp *psp, const struct ftee_psp_server_opts *opts,
+                        struct ftee_psp_server **ret, struct cmn_err *err)
+{
+    struct ftee_psp_server *s = calloc(1, sizeof(*s));
+    int stop = eventfd(0, EFD_CLOEXEC);
+
+    if (!s || stop < 0) {
+        free(s);
+        return cmn_err_set(err, ENOMEM, "no memory for the PSP server");
+    }
+    s->psp = psp;
+    s->opts = *opts;
+    s->stop_fd = stop;
+    s->fds[0] = (struct pollfd){.fd = stop, .events = POLLIN};
+    s->fds[1] = (struct pollfd){.fd = opts->listen_fd, .events = POLLIN};
+    s->n = 2;
+    int r = pthread_create(&s->thread, NULL, run, s);
+    if (r) {
+        (void)close(stop);
+        free(s);
+        return cmn_err_set(err, r, "the PSP's thread did not start");
+    }
+    *ret = s;
+    return 0;
+}
+
+void ftee_psp_server_free(struct ftee_psp_server *server)
+{
+    uint64_t one = 1;
+
+    if (!server)
+        return;
+    CMN_IGNORE(cmn_fd_write_all(server->stop_fd, &one, sizeof(one))); /* an eventfd takes it */
+    (void)pthread_join(server->thread, NULL);
+    for (nfds_t i = 0; i < server->n; i++)
+        (void)close(server->fds[i].fd);
+    free(server);
+}
