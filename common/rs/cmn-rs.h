@@ -18,11 +18,11 @@
  *     cmn_rs_free(error);
  *     cmn_rs_rego_free(rego);
  *
- * Ownership: every returned char * is freed with cmn_rs_free (not free). ret_error may be NULL; it is
- * written only on failure. Texts need not be NUL terminated and may hold any bytes: what is not UTF-8
- * is refused. No call unwinds into C: a panic of a parser becomes an error text. Input larger than
- * CMN_RS_MAX_TEXT (a policy: 1 MiB, 20000 lines of 1024 columns) or nested too deep is refused.
- * Calls on one engine must not run at the same time; different engines are independent.
+ * Ownership: every returned char * is freed with cmn_rs_free (not free). ret_error may be NULL; it
+ * is written only on failure. Texts need not be NUL terminated and may hold any bytes: what is not
+ * UTF-8 is refused. No call unwinds into C: a panic of a parser becomes an error text. Input larger
+ * than CMN_RS_MAX_TEXT (a policy: 1 MiB, 20000 lines of 1024 columns) or nested too deep is
+ * refused. Calls on one engine must not run at the same time; different engines are independent.
  */
 #ifndef CMN_RS_H
 #define CMN_RS_H
@@ -52,8 +52,8 @@ enum cmn_rs_rego_result {
 
 /*
  * Answers the builtin query_reference_value(name). name is NUL terminated, and name_len bytes long.
- * Returns 0 with *ret_json = malloc'ed JSON text, or left NULL for Rego's null; negative if it cannot
- * tell, which makes the evaluation fail.
+ * Returns 0 with *ret_json = malloc'ed JSON text, or left NULL for Rego's null; negative if it
+ * cannot tell, which makes the evaluation fail.
  */
 typedef int (*cmn_rs_rego_lookup)(void *ctx, const char *name, size_t name_len, char **ret_json);
 
@@ -77,8 +77,8 @@ int cmn_rs_rego_set_lookup(struct cmn_rs_rego *rego, cmn_rs_rego_lookup lookup, 
 void cmn_rs_rego_set_deadline(struct cmn_rs_rego *rego, unsigned timeout_ms);
 
 /*
- * Evaluates a full rule path, "data.policy.allow". *ret_json is written for VALUE only; sets come as
- * arrays.
+ * Evaluates a full rule path, "data.policy.allow". *ret_json is written for VALUE only; sets come
+ * as arrays.
  */
 enum cmn_rs_rego_result cmn_rs_rego_eval_rule(struct cmn_rs_rego *rego, const char *rule,
                                               char **ret_json, char **ret_error)

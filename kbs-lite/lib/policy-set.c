@@ -44,8 +44,9 @@ static const struct kbs_policy_set sets[] = {
     },
     {
         .name = "rh-restricted",
-        .summary = "the Trustee operator's Restricted profile: software, configuration and hardware "
-                   "affirmed",
+        .summary =
+            "the Trustee operator's Restricted profile: software, configuration and hardware "
+            "affirmed",
         .attestation_cpu = kbs_rego_attestation_cpu_rh,
         .attestation_gpu = kbs_rego_attestation_gpu,
         .resource = kbs_rego_resource_rh_restricted,

@@ -1,13 +1,13 @@
 /*
- * policy-set.h - the policies built into the broker, as named sets: one attestation policy per class
- * and one resource policy.
+ * policy-set.h - the policies built into the broker, as named sets: one attestation policy per
+ * class and one resource policy.
  *
  *     const struct kbs_policy_set *set = kbs_policy_set_find("affirming");
  *     put("default_cpu", set->attestation_cpu);
  *     put("resource-policy", set->resource);
  *
- * All memory is static. The texts are the .rego files of kbs-lite/policies, written for this project to the
- * behaviour of the policies that Trustee and its operator ship.
+ * All memory is static. The texts are the .rego files of kbs-lite/policies, written for this
+ * project to the behaviour of the policies that Trustee and its operator ship.
  */
 #ifndef KBS_POLICY_SET_H
 #define KBS_POLICY_SET_H

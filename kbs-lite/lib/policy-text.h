@@ -1,6 +1,6 @@
 /*
- * policy-text.h - the built-in policies as C strings, generated from kbs-lite/policies at build time.
- * Private to policy-set.c, which names and groups them.
+ * policy-text.h - the built-in policies as C strings, generated from kbs-lite/policies at build
+ * time. Private to policy-set.c, which names and groups them.
  */
 #ifndef KBS_POLICY_TEXT_H
 #define KBS_POLICY_TEXT_H

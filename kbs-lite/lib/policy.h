@@ -1,7 +1,7 @@
 /*
- * policy.h - evaluates the two kinds of policy a key broker has, with Trustee's engine and Trustee's
- * reading of the result: the attestation policy (evidence -> trustworthiness vector) and the resource
- * policy (token -> may this be released).
+ * policy.h - evaluates the two kinds of policy a key broker has, with Trustee's engine and
+ * Trustee's reading of the result: the attestation policy (evidence -> trustworthiness vector) and
+ * the resource policy (token -> may this be released).
  *
  *     struct kbs_policy_appraisal a = {0};
  *     int r = kbs_policy_appraise(text, strlen(text), evidence, &refs, &a, &err);
@@ -30,8 +30,8 @@
 
 /* Where query_reference_value(name) looks. */
 struct kbs_policy_refs {
-    /* 0 with *ret = new reference, or left NULL if there is none of this name (Rego: null); a negative
-     * return makes the appraisal fail. */
+    /* 0 with *ret = new reference, or left NULL if there is none of this name (Rego: null); a
+     * negative return makes the appraisal fail. */
     int (*find)(void *ctx, const char *name, json_t **ret, struct cmn_err *err);
     void *ctx;
 };
@@ -53,8 +53,8 @@ extern const char *const kbs_trust_claim_names[KBS_TRUST_CLAIMS];
 int kbs_policy_check(const char *text, size_t len, struct cmn_err *err) CMN_MUST_USE;
 
 /*
- * Attestation policy: input is the annotated-evidence object. Evaluates data.policy.trust_claims and
- * data.policy.extensions. refs NULL: no reference values at all.
+ * Attestation policy: input is the annotated-evidence object. Evaluates data.policy.trust_claims
+ * and data.policy.extensions. refs NULL: no reference values at all.
  */
 int kbs_policy_appraise(const char *text, size_t len, const json_t *input,
                         const struct kbs_policy_refs *refs, struct kbs_policy_appraisal *ret,

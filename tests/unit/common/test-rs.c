@@ -256,8 +256,9 @@ static void rego_data_document_is_replaced(void)
 
 static void rego_unicode_survives(void)
 {
-    rule_is("package policy\nx := sprintf(\"%s-é\", [input.n])\n", "{\"n\":\"ключ\xf0\x9f\x94\x91\"}",
-            "data.policy.x", CMN_RS_REGO_VALUE, "\"ключ\xf0\x9f\x94\x91-é\"");
+    rule_is("package policy\nx := sprintf(\"%s-é\", [input.n])\n",
+            "{\"n\":\"ключ\xf0\x9f\x94\x91\"}", "data.policy.x", CMN_RS_REGO_VALUE,
+            "\"ключ\xf0\x9f\x94\x91-é\"");
 }
 
 static int find(void *ctx, const char *name, size_t name_len, char **ret_json)
@@ -307,8 +308,8 @@ static void rego_without_lookup_does_not_know_the_builtin(void)
 {
     char *value, *error;
 
-    T_EQ_INT(eval("package policy\nx := query_reference_value(\"a\")\n", "{}", "data.policy.x", NULL,
-                  &value, &error),
+    T_EQ_INT(eval("package policy\nx := query_reference_value(\"a\")\n", "{}", "data.policy.x",
+                  NULL, &value, &error),
              CMN_RS_REGO_ERROR);
     T_TRUE(error && strstr(error, "query_reference_value"));
     cmn_rs_free(error);

@@ -1,4 +1,5 @@
-/* test-amd-roots.c - AMD's keys against published SHA-256 fingerprints of their SubjectPublicKeyInfo. */
+/* test-amd-roots.c - AMD's keys against published SHA-256 fingerprints of their
+ * SubjectPublicKeyInfo. */
 #include "common/enc/enc.h"
 #include "kbs-lite/lib/amd-roots.h"
 #include "tests/testlib/testlib.h"

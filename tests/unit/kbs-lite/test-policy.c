@@ -1,6 +1,6 @@
 /*
- * test-policy.c - policy evaluation and the built-in policies. Expected values are those of Trustee's
- * documents: vector values per TEE with and without reference values, texts of failures.
+ * test-policy.c - policy evaluation and the built-in policies. Expected values are those of
+ * Trustee's documents: vector values per TEE with and without reference values, texts of failures.
  */
 #include "common/json/json.h"
 #include "kbs-lite/lib/policy-set.h"
@@ -82,14 +82,16 @@ static void wrong_trust_claims_fail(void)
         {"trust_claims := 3", "Trust claims is not an object"},
         {"trust_claims := [1]", "Trust claims is not an object"},
         {"trust_claims := {\"hardware\": 2} if false", "Trust claims is not an object"},
-        {"trust_claims := {\"hardware\": h}\nh := 2 if input.nothing", "Trust claims is not an object"},
+        {"trust_claims := {\"hardware\": h}\nh := 2 if input.nothing",
+         "Trust claims is not an object"},
         {"trust_claims := {}", "At least one policy claim must be set."},
         {"trust_claims := {\"hardware\": \"2\"}", "Trust claim value not number"},
         {"trust_claims := {\"hardware\": 2.5}", "Trust claim value not number"},
         {"trust_claims := {\"hardware\": null}", "Trust claim value not number"},
         {"trust_claims := {\"hard-ware\": 2}", "'hard-ware'"},
         {"trust_claims := {\"hardware\": 2}\nextensions := {}", "Extensions is not an array"},
-        {"trust_claims := {\"hardware\": 2}\nextensions := [] if false", "Extensions is not an array"},
+        {"trust_claims := {\"hardware\": 2}\nextensions := [] if false",
+         "Extensions is not an array"},
         {"trust_claims := {\"hardware\": 2}\nextensions := [{\"name\": \"x\"}]", "extension 0"},
         {"trust_claims := {\"hardware\": 2}\n"
          "extensions := [{\"name\": \"x\", \"key\": 2147483648, \"value\": 1}]",
@@ -150,7 +152,8 @@ static void absent_trust_claims_are_all_zero_with_a_warning(void)
 
     T_OK(appraise("package policy\nother := 1\n", "{}", "{}", &a, &err), &err);
     T_TRUE(!a.defined);
-    T_EQ_STR(a.warning, "No trust claims found by enforcing policy, set all TrustVector claims to 0");
+    T_EQ_STR(a.warning,
+             "No trust claims found by enforcing policy, set all TrustVector claims to 0");
     T_EQ_INT(json_object_size(a.trust_claims), KBS_TRUST_CLAIMS);
     for (size_t i = 0; i < KBS_TRUST_CLAIMS; i++)
         T_EQ_INT(cmn_json_int(a.trust_claims, kbs_trust_claim_names[i], 99), 0);
@@ -164,7 +167,8 @@ static void package_other_than_policy_counts_as_absent(void)
     struct kbs_policy_appraisal a;
     struct cmn_err err;
 
-    T_OK(appraise("package polic\ntrust_claims := {\"hardware\": 2}\n", "{}", "{}", &a, &err), &err);
+    T_OK(appraise("package polic\ntrust_claims := {\"hardware\": 2}\n", "{}", "{}", &a, &err),
+         &err);
     T_TRUE(!a.defined);
     kbs_policy_appraisal_done(&a);
 }
@@ -229,7 +233,8 @@ static void vector_is(const char *policy, const char *input, const char *refs, i
     ",\"reported_tcb_tee\":0,\"reported_tcb_snp\":8,\"reported_tcb_microcode\":115,"               \
     "\"policy_debug_allowed\":" debug ",\"policy_migrate_ma\":" migrate                            \
     ",\"policy_abi_major\":0,\"policy_abi_minor\":31,\"policy_smt_allowed\":true,"                 \
-    "\"policy_single_socket\":false,\"platform_smt_enabled\":true,\"platform_tsme_enabled\":false}}"
+    "\"policy_single_socket\":false,\"platform_smt_enabled\":true,\"platform_tsme_enabled\":"      \
+    "false}}"
 #define SNP_TCB                                                                                    \
     "\"snp_bootloader\":[3,4],\"snp_microcode\":[115],\"snp_snp_svn\":[8],\"snp_tee_svn\":[0]"
 #define SNP_CONF(smt)                                                                              \
@@ -348,14 +353,14 @@ static void other_tees_are_appraised(void)
     VECTOR(policy, TDX(""), logged, 4, 97, 36);
     VECTOR(policy, TDX(TDX_EVENTS), "{" TDX_RTMR "}", 4, 97, 36);
     VECTOR(policy, TDX(""), "{\"mr_td\":[\"m\"],\"xfam\":[\"x\"]}", 33, 2, 2);
-    VECTOR(policy, "{\"az-tdx-vtpm\":{\"tpm\":{\"pcr11\":\"p\"}}}", "{\"tdx_pcr11\":[\"p\"]}", 3, 97,
-           36);
+    VECTOR(policy, "{\"az-tdx-vtpm\":{\"tpm\":{\"pcr11\":\"p\"}}}", "{\"tdx_pcr11\":[\"p\"]}", 3,
+           97, 36);
     VECTOR(policy, "{\"tpm\":{\"pcr11\":\"p\",\"ak_public\":\"k\"}}", "{}", 33, 2, 0);
     VECTOR(policy, "{\"tpm\":{\"pcr11\":\"p\",\"ak_public\":\"k\"}}",
            "{\"tpm_pcr11\":[\"p\"],\"trusted_aks\":[\"k\"]}", 3, 2, 0);
     VECTOR(policy, "{\"se\":{}}", "{}", 3, 2, 2);
-    VECTOR(kbs_policy_set_find("upstream")->attestation_gpu,
-           "{\"sampledevice\":{\"svn\":\"2\"}}", "{\"device_svn\":[\"2\"]}", 33, 97, 36);
+    VECTOR(kbs_policy_set_find("upstream")->attestation_gpu, "{\"sampledevice\":{\"svn\":\"2\"}}",
+           "{\"device_svn\":[\"2\"]}", 33, 97, 36);
 }
 
 static void workload_is_named_in_the_extensions(void)
@@ -396,7 +401,8 @@ static struct kbs_policy_verdict decide(const char *policy, const char *payload,
     struct kbs_policy_verdict v = {0};
     struct cmn_err err = {0};
 
-    t_ok(kbs_policy_decide(policy, strlen(policy), in, d, &v, &err), &err, "decide", __FILE__, line);
+    t_ok(kbs_policy_decide(policy, strlen(policy), in, d, &v, &err), &err, "decide", __FILE__,
+         line);
     return v;
 }
 
@@ -474,8 +480,8 @@ static void built_in_resource_policies_decide(void)
         {"{}", RESOURCE, true, false, true, true, false},
         {TOKEN(SUBMOD("cpu0", "warning", "32", "2", "2", "snp")), RESOURCE, true, false, true, true,
          false},
-        {TOKEN(SUBMOD("cpu0", "affirming", "31", "2", "1", "snp")), RESOURCE, true, true, true, true,
-         false},
+        {TOKEN(SUBMOD("cpu0", "affirming", "31", "2", "1", "snp")), RESOURCE, true, true, true,
+         true, false},
         {TOKEN(GOOD), OTHER, false, true, false, false, true},
     };
 
@@ -483,8 +489,8 @@ static void built_in_resource_policies_decide(void)
         const struct {
             const char *set;
             bool want;
-        } sets[] = {{"upstream", cases[i].upstream},       {"affirming", cases[i].affirming},
-                    {"allow-all", cases[i].allow_all},     {"rh-permissive", cases[i].permissive},
+        } sets[] = {{"upstream", cases[i].upstream},        {"affirming", cases[i].affirming},
+                    {"allow-all", cases[i].allow_all},      {"rh-permissive", cases[i].permissive},
                     {"rh-restricted", cases[i].restricted}, {"deny-all", false}};
         for (size_t j = 0; j < CMN_ARRAY_SIZE(sets); j++) {
             struct kbs_policy_verdict v = decide(kbs_policy_set_find(sets[j].set)->resource,
@@ -509,8 +515,10 @@ static void sets_are_found_by_name(void)
     T_EQ_STR(sets[0].name, "upstream");
     for (size_t i = 0; i < n; i++) {
         T_TRUE(kbs_policy_set_find(sets[i].name) == &sets[i]);
-        T_OK(kbs_policy_check(sets[i].attestation_cpu, strlen(sets[i].attestation_cpu), &err), &err);
-        T_OK(kbs_policy_check(sets[i].attestation_gpu, strlen(sets[i].attestation_gpu), &err), &err);
+        T_OK(kbs_policy_check(sets[i].attestation_cpu, strlen(sets[i].attestation_cpu), &err),
+             &err);
+        T_OK(kbs_policy_check(sets[i].attestation_gpu, strlen(sets[i].attestation_gpu), &err),
+             &err);
         T_OK(kbs_policy_check(sets[i].resource, strlen(sets[i].resource), &err), &err);
     }
 }
