@@ -1,0 +1,99 @@
+/* internal.h - what the parts of the key broker share. Who handles a request holds no lock; the store and
+ * the session table have one each. */
+#ifndef KBS_INTERNAL_H
+#define KBS_INTERNAL_H
+
+#include "kbs-lite/kbs.h"
+#include "store.h"
+#include "verifier.h"
+
+#include <openssl/types.h>
+#include <pthread.h>
+
+#define KBS_SESSION_ID_CHARS 32
+#define KBS_MAX_SESSIONS     4096
+
+struct kbs_session {
+    struct kbs_session *next;
+    char id[KBS_SESSION_ID_CHARS + 1];
+    char nonce[45]; /* base64 of 32 bytes */
+    char tee[24];
+    int64_t expires_ms;
+    char *token; /* set once attested */
+};
+
+struct kbs {
+    struct cmn_env *env;
+    struct kbs_config config; /* texts inside are not kept: only flags and numbers */
+    struct kbs_store *store;
+    pthread_mutex_t store_lock;
+    struct kbs_session *sessions;
+    size_t n_sessions;
+    pthread_mutex_t session_lock;
+    EVP_PKEY *token_key; /* P-256, made at start: as upstream without a configured signer */
+    struct kbs_roots *roots;
+    void (*observe)(void *ctx, const struct kbs_event *event);
+    void *observe_ctx;
+};
+
+/* ---- kbs.c ---- */
+void kbs_notify(struct kbs *kbs, const char *phase, const char *name, const char *outcome,
+                enum cmn_reason reason, int status, const char *message, const json_t *details);
+/* Error body of section 1.2. variant: "AttestationError", ... Status 404 for two variants, else 401. */
+void kbs_answer_error(struct cmn_http_response *resp, const char *variant, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+void kbs_answer_json(struct cmn_http_response *resp, const json_t *body);
+int kbs_store_get(struct kbs *kbs, const char *ns, const char *key, struct cmn_buf *ret,
+                  struct cmn_err *err) CMN_MUST_USE;
+int kbs_store_put(struct kbs *kbs, const char *ns, const char *key, struct cmn_bytes value,
+                  struct cmn_err *err) CMN_MUST_USE;
+int kbs_store_del(struct kbs *kbs, const char *ns, const char *key, struct cmn_err *err) CMN_MUST_USE;
+
+/* ---- session.c ---- */
+/* A fresh session, copied to *ret (token NULL). -ENOSPC: too many live ones. */
+int kbs_session_new(struct kbs *kbs, const char *tee, struct kbs_session *ret,
+                    struct cmn_err *err) CMN_MUST_USE;
+/* A live session by id, copied; *ret_token (malloc'ed) is its token or NULL. -ENOENT. */
+int kbs_session_find(struct kbs *kbs, const char *id, struct kbs_session *ret, char **ret_token);
+int kbs_session_attested(struct kbs *kbs, const char *id, const char *token);
+void kbs_session_free_all(struct kbs *kbs);
+/* Value of the session cookie; false if there is none. */
+bool kbs_session_cookie(const struct cmn_http_request *req, char out[64]);
+void kbs_session_set_cookie(struct cmn_http_response *resp, const struct kbs_session *session);
+
+/* ---- rcar.c ---- */
+void kbs_auth(struct kbs *kbs, const struct cmn_http_request *req, struct cmn_http_response *resp);
+void kbs_attest(struct kbs *kbs, const struct cmn_http_request *req, struct cmn_http_response *resp);
+
+/* ---- token.c ---- */
+/*
+ * Appraises the claims of a verified guest with the attestation policy and signs the EAR token.
+ * runtime_data: {additional-evidence, nonce, tee-pubkey}. *ret is malloc'ed.
+ */
+int kbs_token_issue(struct kbs *kbs, const struct kbs_claims *claims, const char *tee,
+                    const json_t *runtime_data, const json_t *init_data_claims, char **ret,
+                    struct cmn_err *err) CMN_MUST_USE;
+/* Signature (our key) and exp with 60 s leeway. Caller owns *ret_payload. */
+int kbs_token_verify(struct kbs *kbs, const char *token, json_t **ret_payload,
+                     struct cmn_err *err) CMN_MUST_USE;
+
+/* ---- resource.c, admin.c ---- */
+bool kbs_resource_path_ok(const char *path);
+void kbs_resource(struct kbs *kbs, const char *path, const struct cmn_http_request *req,
+                  struct cmn_http_response *resp);
+void kbs_admin(struct kbs *kbs, const char *plugin, const char *rest,
+               const struct cmn_http_request *req, struct cmn_http_response *resp);
+/* NULL: the request may act as admin; else the text of upstream's admin error. */
+const char *kbs_admin_denied(struct kbs *kbs);
+/* The bare reference value, or NULL in *ret when there is none. */
+int kbs_reference_value(struct kbs *kbs, const char *name, json_t **ret,
+                        struct cmn_err *err) CMN_MUST_USE;
+
+/* ---- diagnose.c ---- */
+/* Why a resource policy said no to this token: the likeliest reason with expected and actual values. */
+enum cmn_reason kbs_diagnose_denial(struct kbs *kbs, const json_t *payload, char *message, size_t cap,
+                                    json_t **ret_details);
+/* Worst ear.status over the submods ("none" if there are none). */
+const char *kbs_token_status(const json_t *payload);
+
+#endif

@@ -1,0 +1,244 @@
+/* rcar.c - Request, Challenge, Attestation, Response (kbs_attestation_protocol.md, version 0.4.0). */
+#include "internal.h"
+
+#include "initdata.h"
+
+#include "common/crypto/crypto.h"
+#include "common/crypto/jose.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PROTOCOL "0.4.0"
+
+static void refuse_auth(struct kbs *kbs, struct cmn_http_response *resp, enum cmn_reason reason,
+                        const char *cause)
+{
+    kbs_answer_error(resp, "AttestationError", "Attestation error: RCAR handshake Auth failed: %s",
+                     cause);
+    kbs_notify(kbs, "attest", "kbs.auth", "refused", reason, resp->status, cause, NULL);
+}
+
+/* MAJOR.MINOR.PATCH[-pre][+build], numbers without leading zeroes. */
+static bool is_semver(const char *v)
+{
+    for (int part = 0; part < 3; part++) {
+        size_t n = strspn(v, "0123456789");
+        if (!n || n > 18 || (n > 1 && *v == '0'))
+            return false;
+        v += n;
+        if (part < 2 && *v++ != '.')
+            return false;
+    }
+    return !*v || ((*v == '-' || *v == '+') && v[1]);
+}
+
+void kbs_auth(struct kbs *kbs, const struct cmn_http_request *req, struct cmn_http_response *resp)
+{
+    auto_json json_t *body = NULL;
+    struct cmn_err err = {0};
+    struct kbs_session session;
+    char cause[256];
+    int r = cmn_json_load(req->body, CMN_JSON_MAX_DEPTH, &body, &err);
+    const char *version = cmn_json_str(body, "version"), *tee = cmn_json_str(body, "tee");
+
+    if (r < 0 || !version || !tee || !json_object_get(body, "extra-params")) {
+        refuse_auth(kbs, resp, CMN_REASON_RCAR_REQUEST_MALFORMED, "deserialize Request");
+        return;
+    }
+    if (!kbs_tee_known(tee)) {
+        refuse_auth(kbs, resp, CMN_REASON_RCAR_TEE_UNKNOWN, "deserialize Request");
+        return;
+    }
+    if (!is_semver(version)) {
+        refuse_auth(kbs, resp, CMN_REASON_RCAR_VERSION_MISMATCH, "failed to parse KBS version");
+        return;
+    }
+    if (strcmp(version, PROTOCOL) != 0) {
+        (void)snprintf(cause, sizeof(cause),
+                       "KBS Client Protocol Version Mismatch: expect =" PROTOCOL
+                       " while the request is %.64s",
+                       version);
+        refuse_auth(kbs, resp, CMN_REASON_RCAR_VERSION_MISMATCH, cause);
+        return;
+    }
+    r = kbs_session_new(kbs, tee, &session, &err);
+    if (r < 0) {
+        refuse_auth(kbs, resp, CMN_REASON_NONE, err.msg);
+        return;
+    }
+    auto_json json_t *answer = json_pack("{s:s, s:s}", "nonce", session.nonce, "extra-params", "");
+    kbs_session_set_cookie(resp, &session);
+    kbs_answer_json(resp, answer);
+    kbs_notify(kbs, "attest", "kbs.auth", "ok", CMN_REASON_NONE, 200, "challenge sent", NULL);
+}
+
+/* The wire never tells why; the observer does. */
+static void refuse_attest(struct kbs *kbs, struct cmn_http_response *resp, enum cmn_reason reason,
+                          const char *cause)
+{
+    kbs_answer_error(resp, "AttestationError", "Attestation error: RCAR handshake Attest failed");
+    kbs_notify(kbs, "attest", "kbs.attest", "refused", reason, resp->status, cause, NULL);
+}
+
+static void answer_token(struct cmn_http_response *resp, const struct kbs_session *session,
+                         const char *token)
+{
+    auto_json json_t *answer = json_pack("{s:s}", "token", token);
+
+    kbs_session_set_cookie(resp, session);
+    kbs_answer_json(resp, answer);
+}
+
+/* tee-pubkey with just the members its kind has; NULL when one is missing. */
+static json_t *clean_key(const json_t *jwk)
+{
+    static const char *const ec[] = {"kty", "crv", "alg", "x", "y", NULL};
+    static const char *const rsa[] = {"kty", "alg", "n", "e", NULL};
+    static const char *const akp[] = {"kty", "alg", "pub", NULL};
+    const char *kty = cmn_json_str(jwk, "kty");
+    const char *const *names = !kty                       ? NULL
+                               : strcmp(kty, "EC") == 0  ? ec
+                               : strcmp(kty, "RSA") == 0 ? rsa
+                               : strcmp(kty, "AKP") == 0 ? akp
+                                                         : NULL;
+    auto_json json_t *out = json_object();
+
+    if (!names)
+        return NULL;
+    for (; *names; names++) {
+        json_t *v = json_object_get(jwk, *names);
+        if (!json_is_string(v) || json_object_set(out, *names, v) < 0)
+            return NULL;
+    }
+    return cmn_take(out);
+}
+
+struct attestation {
+    const json_t *init_data; /* object or NULL */
+    const json_t *primary;
+    const char *additional;
+    const char *nonce;
+    json_t *runtime; /* {additional-evidence, nonce, tee-pubkey}, owned */
+};
+
+static int read_attestation(const json_t *body, struct attestation *ret, struct cmn_err *err)
+{
+    const json_t *runtime = json_object_get(body, "runtime-data");
+    const json_t *evidence = json_object_get(body, "tee-evidence");
+    struct attestation a = {.init_data = json_object_get(body, "init-data")};
+    auto_json json_t *key = clean_key(json_object_get(runtime, "tee-pubkey"));
+
+    if (json_is_null(a.init_data))
+        a.init_data = NULL;
+    a.primary = json_object_get(evidence, "primary_evidence");
+    a.additional = cmn_json_str(evidence, "additional_evidence");
+    a.nonce = cmn_json_str(runtime, "nonce");
+    if (!a.primary || !a.additional || !a.nonce || !key)
+        return cmn_err_reason(err, EBADMSG, CMN_REASON_RCAR_ATTESTATION_MALFORMED,
+                              "deserialize Attestation");
+    a.runtime = json_pack("{s:s, s:s, s:O}", "additional-evidence", a.additional, "nonce", a.nonce,
+                          "tee-pubkey", key);
+    if (!a.runtime)
+        return cmn_err_set(err, ENOMEM, "no memory");
+    *ret = a;
+    return 0;
+}
+
+static void tell_advisories(struct kbs *kbs, const struct kbs_claims *claims)
+{
+    for (size_t i = 0; i < claims->n_advisories; i++)
+        kbs_notify(kbs, "attest", "kbs.advisory", "warn", claims->advisories[i].reason, 0,
+                   claims->advisories[i].message, NULL);
+}
+
+/* Evidence to token. A negative return is the refusal with its reason. */
+static int evaluate(struct kbs *kbs, const struct kbs_session *session, const struct attestation *a,
+                    char **ret_token, struct cmn_err *err)
+{
+    const struct kbs_verifier *verifier = kbs_verifier_find(session->tee);
+    auto_buf struct cmn_buf jcs = {0};
+    auto_json json_t *init_claims = NULL;
+    uint8_t digest[48], init_digest[64];
+    size_t init_len = 0;
+    struct kbs_claims claims = {0};
+
+    if (!verifier)
+        return cmn_err_reason(err, ENOTSUP, CMN_REASON_RCAR_VERIFIER_MISSING,
+                              "feature `%s-verifier` is not enabled for `verifier` crate.",
+                              session->tee);
+    if (*a->additional)
+        return cmn_err_reason(err, ENOTSUP, CMN_REASON_RCAR_VERIFIER_MISSING,
+                              "additional device evidence cannot be verified here");
+    int r = cmn_json_jcs(a->runtime, &jcs, err);
+    if (r == 0)
+        r = cmn_hash(kbs->env, "SHA384", jcs.data, jcs.len, digest, err);
+    if (r == 0 && a->init_data)
+        r = kbs_initdata_read(kbs->env, a->init_data, init_digest, &init_len, &init_claims, err);
+    if (r == 0)
+        r = verifier->verify(kbs->env,
+                             &(struct kbs_verify_input){.evidence = a->primary,
+                                                        .report_data = digest,
+                                                        .report_data_len = sizeof(digest),
+                                                        .init_data = init_len ? init_digest : NULL,
+                                                        .init_data_len = init_len,
+                                                        .roots = kbs->roots,
+                                                        .now = cmn_env_now(kbs->env)},
+                             &claims, err);
+    if (r == 0)
+        tell_advisories(kbs, &claims);
+    if (r == 0 && kbs->config.strict && claims.n_advisories)
+        r = cmn_err_reason(err, EKEYREJECTED, claims.advisories[0].reason, "strict: %s",
+                           claims.advisories[0].message);
+    if (r == 0)
+        r = kbs_token_issue(kbs, &claims, session->tee, a->runtime, init_claims, ret_token, err);
+    kbs_claims_done(&claims);
+    return r;
+}
+
+void kbs_attest(struct kbs *kbs, const struct cmn_http_request *req, struct cmn_http_response *resp)
+{
+    auto_json json_t *body = NULL;
+    auto_free char *old_token = NULL, *token = NULL;
+    struct attestation a = {0};
+    struct kbs_session session;
+    struct cmn_err err = {0};
+    char id[64];
+
+    if (!kbs_session_cookie(req, id)) {
+        refuse_attest(kbs, resp, CMN_REASON_RCAR_COOKIE_MISSING, "cookie not found");
+        return;
+    }
+    if (cmn_json_load(req->body, CMN_JSON_MAX_DEPTH, &body, &err) < 0 ||
+        read_attestation(body, &a, &err) < 0) {
+        refuse_attest(kbs, resp, CMN_REASON_RCAR_ATTESTATION_MALFORMED, err.msg);
+        return;
+    }
+    auto_json json_t *runtime = a.runtime; /* freed with this scope */
+    if (kbs_session_find(kbs, id, &session, &old_token) < 0) {
+        refuse_attest(kbs, resp, CMN_REASON_RCAR_SESSION_UNKNOWN, "session not found");
+        return;
+    }
+    if (old_token) { /* as upstream: the new evidence is not looked at */
+        answer_token(resp, &session, old_token);
+        kbs_notify(kbs, "attest", "kbs.attest", "ok", CMN_REASON_NONE, 200,
+                   "session was attested before; its token is sent again", NULL);
+        return;
+    }
+    if (strcmp(a.nonce, session.nonce) != 0) {
+        refuse_attest(kbs, resp, CMN_REASON_RCAR_NONCE_MISMATCH,
+                      "the nonce in the handshake session is different from that in the evidence");
+        return;
+    }
+    if (evaluate(kbs, &session, &a, &token, &err) < 0) {
+        refuse_attest(kbs, resp, err.reason, err.msg);
+        return;
+    }
+    CMN_IGNORE(kbs_session_attested(kbs, session.id, token)); /* it may have ended meanwhile */
+    answer_token(resp, &session, token);
+    auto_json json_t *payload = NULL, *header = NULL, *details = NULL;
+    if (cmn_jws_parse(token, &header, &payload, NULL) == 0)
+        details = json_pack("{s:s, s:s}", "tee", session.tee, "ear.status", kbs_token_status(payload));
+    kbs_notify(kbs, "attest", "kbs.attest", "ok", CMN_REASON_NONE, 200, "evidence verified", details);
+}

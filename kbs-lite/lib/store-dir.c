@@ -1,0 +1,95 @@
+/* store-dir.c - a folder in the layout of upstream's LocalFs backend; see store.h. */
+#include "store.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define VALUE_MAX (64u << 20)
+
+struct dir {
+    struct kbs_store base;
+    char *path;
+};
+
+/* Upstream takes [A-Za-z0-9._/-] and writes '/' as \x2F, so a key never leaves its namespace. */
+static int path_of(struct dir *d, const char *ns, const char *key, char **ret, struct cmn_err *err)
+{
+    auto_buf struct cmn_buf name = {0};
+    int r = cmn_buf_printf(&name, "%s/%s/", d->path, ns);
+
+    if (!*key || key[0] == '.')
+        return cmn_err_set(err, EINVAL, "key contains invalid characters");
+    for (const char *p = key; *p && r == 0; p++) {
+        if (!strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._/-", *p))
+            return cmn_err_set(err, EINVAL, "key contains invalid characters");
+        r = *p == '/' ? cmn_buf_puts(&name, "\\x2F") : cmn_buf_put(&name, p, 1);
+    }
+    if (r < 0)
+        return cmn_err_set(err, ENOMEM, "no memory");
+    *ret = (char *)cmn_take(name.data);
+    return 0;
+}
+
+static int get(struct kbs_store *s, const char *ns, const char *key, struct cmn_buf *ret,
+               struct cmn_err *err)
+{
+    auto_free char *path = NULL;
+    auto_buf_secret struct cmn_buf value = {0};
+    int r = path_of((struct dir *)s, ns, key, &path, err);
+
+    if (r == 0)
+        r = cmn_file_read(path, VALUE_MAX, &value, err);
+    if (r == 0 && cmn_buf_put(ret, value.data, value.len) < 0)
+        r = cmn_err_set(err, ENOMEM, "no memory");
+    return r;
+}
+
+static int put(struct kbs_store *s, const char *ns, const char *key, struct cmn_bytes value,
+               struct cmn_err *err)
+{
+    struct dir *d = (struct dir *)s;
+    auto_free char *path = NULL, *folder = NULL;
+    int r = path_of(d, ns, key, &path, err);
+
+    if (r == 0 && asprintf(&folder, "%s/%s", d->path, ns) < 0)
+        r = cmn_err_set(err, ENOMEM, "no memory");
+    if (r == 0)
+        r = cmn_mkdir_p(folder, 0700, err);
+    return r < 0 ? r : cmn_file_write(path, value.data, value.len, 0600, err);
+}
+
+static int del(struct kbs_store *s, const char *ns, const char *key, struct cmn_err *err)
+{
+    auto_free char *path = NULL;
+    int r = path_of((struct dir *)s, ns, key, &path, err);
+
+    if (r == 0 && unlink(path) < 0)
+        r = cmn_err_set(err, errno, "%s/%s: %s", ns, key, strerror(errno));
+    return r;
+}
+
+static void free_all(struct kbs_store *s)
+{
+    free(((struct dir *)s)->path);
+    free(s);
+}
+
+int kbs_store_dir(const char *path, struct kbs_store **ret, struct cmn_err *err)
+{
+    struct dir *d = calloc(1, sizeof(*d));
+
+    if (!d || !(d->path = strdup(path))) {
+        free(d);
+        return cmn_err_set(err, ENOMEM, "no memory");
+    }
+    int r = cmn_mkdir_p(path, 0700, err);
+    if (r < 0) {
+        free_all(&d->base);
+        return r;
+    }
+    d->base = (struct kbs_store){get, put, del, free_all};
+    *ret = &d->base;
+    return 0;
+}

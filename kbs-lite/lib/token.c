@@ -1,0 +1,156 @@
+/* token.c - EAR tokens (trustee attestation-service/src/ear_token, kbs/src/token). */
+#include "internal.h"
+
+#include "policy.h"
+
+#include "common/crypto/jose.h"
+
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LEEWAY_S 60
+
+/* rust-ear: the tier of one claim. */
+static int tier(json_int_t v)
+{
+    if (v >= -1 && v <= 1)
+        return 0;
+    if (v >= -32 && v <= 31)
+        return 1;
+    return v >= -96 && v <= 95 ? 2 : 3;
+}
+
+static const char *const tiers[] = {"none", "affirming", "warning", "contraindicated"};
+
+static const char *status_of(const json_t *vector)
+{
+    int worst = 0;
+
+    for (size_t i = 0; i < KBS_TRUST_CLAIMS; i++) {
+        const json_t *v = json_object_get(vector, kbs_trust_claim_names[i]);
+        if (v && tier(json_integer_value(v)) > worst)
+            worst = tier(json_integer_value(v));
+    }
+    return tiers[worst];
+}
+
+const char *kbs_token_status(const json_t *payload)
+{
+    const char *key;
+    json_t *submod;
+    int worst = 0;
+
+    json_object_foreach (json_object_get(payload, "submods"), key, submod) {
+        const char *status = cmn_json_str(submod, "ear.status");
+        for (int i = 0; i < 4; i++)
+            if (status && strcmp(status, tiers[i]) == 0 && i > worst)
+                worst = i;
+    }
+    return tiers[worst];
+}
+
+/* Members in the order of the alphabet, as upstream's sorted map prints them. */
+static json_t *evidence_of(const struct kbs_claims *c, const char *tee, const json_t *runtime,
+                           const json_t *init_claims)
+{
+    json_t *e = json_object();
+    int bad = 0;
+
+    if (c->init_data) {
+        bad |= json_object_set_new(e, "init_data", json_string(c->init_data));
+        bad |= json_object_set_new(e, "init_data_claims",
+                                   init_claims ? json_incref((json_t *)init_claims) : json_null());
+    }
+    if (c->report_data) {
+        bad |= json_object_set_new(e, "report_data", json_string(c->report_data));
+        bad |= json_object_set(e, "runtime_data_claims", (json_t *)runtime);
+    }
+    bad |= json_object_set(e, tee, c->claims);
+    if (bad) {
+        json_decref(e);
+        return NULL;
+    }
+    return e;
+}
+
+static int find_reference(void *ctx, const char *name, json_t **ret, struct cmn_err *err)
+{
+    return kbs_reference_value(ctx, name, ret, err);
+}
+
+static int appraise(struct kbs *kbs, const json_t *evidence, struct kbs_policy_appraisal *ret,
+                    struct cmn_err *err)
+{
+    auto_buf struct cmn_buf text = {0};
+
+    if (kbs_store_get(kbs, KBS_NS_POLICY, "default_cpu.rego", &text, NULL) < 0)
+        return cmn_err_reason(err, ENOENT, CMN_REASON_POLICY_MISSING,
+                              "Policy `default_cpu.rego` not found");
+    return kbs_policy_appraise((const char *)text.data, text.len, evidence,
+                               &(struct kbs_policy_refs){find_reference, kbs}, ret, err);
+}
+
+/* ear.trustee.identifiers: the policy's extensions are there for the default policies' validated lists. */
+static json_t *submod_of(const struct kbs_policy_appraisal *a, json_t *evidence)
+{
+    return json_pack("{s:s, s:O, s:s, s:O}", "ear.status", status_of(a->trust_claims),
+                     "ear.trustworthiness-vector", a->trust_claims, "ear.appraisal-policy-id",
+                     "default", "ear.veraison.annotated-evidence", evidence);
+}
+
+static int sign(struct kbs *kbs, json_t *submod, char **ret, struct cmn_err *err)
+{
+    auto_json json_t *jwk = NULL;
+    int64_t now = cmn_env_now(kbs->env);
+    int r = cmn_jwk_from_key(kbs->token_key, &jwk, err);
+
+    if (r < 0)
+        return r;
+    auto_json json_t *header =
+        json_pack("{s:s, s:s, s:{s:s, s:s, s:s, s:O, s:O}}", "typ", "JWT", "alg", "ES256", "jwk", "alg",
+                  "ES256", "kty", "EC", "crv", "P-256", "x", json_object_get(jwk, "x"), "y",
+                  json_object_get(jwk, "y"));
+    auto_json json_t *payload = json_pack(
+        "{s:s, s:I, s:{s:s, s:s}, s:{s:O}, s:I, s:s}", "eat_profile",
+        "tag:github.com,2024:confidential-containers/Trustee", "iat", (json_int_t)now,
+        "ear.verifier-id", "developer", "https://confidentialcontainers.org", "build",
+        "attestation-service 0.1.0", "submods", "cpu0", submod, "exp",
+        (json_int_t)(now + kbs->config.token_minutes * 60), "iss", "CoCo-Attestation-Service");
+    if (!header || !payload)
+        return cmn_err_set(err, ENOMEM, "no memory");
+    return cmn_jws_sign(kbs->env, kbs->token_key, header, payload, ret, err);
+}
+
+int kbs_token_issue(struct kbs *kbs, const struct kbs_claims *claims, const char *tee,
+                    const json_t *runtime_data, const json_t *init_data_claims, char **ret,
+                    struct cmn_err *err)
+{
+    struct kbs_policy_appraisal a = {0};
+    auto_json json_t *evidence = evidence_of(claims, tee, runtime_data, init_data_claims);
+    int r = evidence ? appraise(kbs, evidence, &a, err) : cmn_err_set(err, ENOMEM, "no memory");
+    auto_json json_t *submod = r == 0 ? submod_of(&a, evidence) : NULL;
+
+    if (r == 0)
+        r = submod ? sign(kbs, submod, ret, err) : cmn_err_set(err, ENOMEM, "no memory");
+    kbs_policy_appraisal_done(&a);
+    return r;
+}
+
+int kbs_token_verify(struct kbs *kbs, const char *token, json_t **ret_payload, struct cmn_err *err)
+{
+    auto_json json_t *header = NULL, *payload = NULL;
+    int r = cmn_jws_parse(token, &header, &payload, err);
+
+    if (r == 0)
+        r = cmn_jws_verify(kbs->env, kbs->token_key, token, err);
+    if (r < 0)
+        return cmn_err_reason(err, EKEYREJECTED, CMN_REASON_TOKEN_INVALID,
+                              "Cannot verify token: neither trusted jwk set nor trusted pem public key works");
+    const json_t *exp = json_object_get(payload, "exp");
+    if (!json_is_integer(exp) || json_integer_value(exp) + LEEWAY_S < cmn_env_now(kbs->env))
+        return cmn_err_reason(err, EKEYREJECTED, CMN_REASON_TOKEN_INVALID,
+                              "Failed to decode token: ExpiredSignature");
+    *ret_payload = cmn_take(payload);
+    return 0;
+}
