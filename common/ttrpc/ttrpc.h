@@ -31,19 +31,19 @@
 enum cmn_ttrpc_type { CMN_TTRPC_REQUEST = 1, CMN_TTRPC_RESPONSE = 2, CMN_TTRPC_STREAM_DATA = 3 };
 
 enum cmn_ttrpc_code { /* gRPC's numbers */
-    CMN_TTRPC_OK = 0,
-    CMN_TTRPC_CANCELLED = 1,
-    CMN_TTRPC_UNKNOWN = 2,
-    CMN_TTRPC_INVALID_ARGUMENT = 3,
-    CMN_TTRPC_DEADLINE_EXCEEDED = 4,
-    CMN_TTRPC_NOT_FOUND = 5,
-    CMN_TTRPC_ALREADY_EXISTS = 6,
-    CMN_TTRPC_PERMISSION_DENIED = 7,
-    CMN_TTRPC_RESOURCE_EXHAUSTED = 8,
-    CMN_TTRPC_FAILED_PRECONDITION = 9,
-    CMN_TTRPC_UNIMPLEMENTED = 12,
-    CMN_TTRPC_INTERNAL = 13,
-    CMN_TTRPC_UNAVAILABLE = 14,
+                      CMN_TTRPC_OK = 0,
+                      CMN_TTRPC_CANCELLED = 1,
+                      CMN_TTRPC_UNKNOWN = 2,
+                      CMN_TTRPC_INVALID_ARGUMENT = 3,
+                      CMN_TTRPC_DEADLINE_EXCEEDED = 4,
+                      CMN_TTRPC_NOT_FOUND = 5,
+                      CMN_TTRPC_ALREADY_EXISTS = 6,
+                      CMN_TTRPC_PERMISSION_DENIED = 7,
+                      CMN_TTRPC_RESOURCE_EXHAUSTED = 8,
+                      CMN_TTRPC_FAILED_PRECONDITION = 9,
+                      CMN_TTRPC_UNIMPLEMENTED = 12,
+                      CMN_TTRPC_INTERNAL = 13,
+                      CMN_TTRPC_UNAVAILABLE = 14,
 };
 
 struct cmn_ttrpc_status {
@@ -71,8 +71,10 @@ int cmn_ttrpc_fail(struct cmn_ttrpc_status *status, enum cmn_ttrpc_code code, co
     __attribute__((format(printf, 3, 4)));
 /* Appends s in quotes with the escapes of Rust's Debug for str. */
 int cmn_ttrpc_quote(struct cmn_buf *ret, const char *s) CMN_MUST_USE;
-/* Appends `rpc status: Status { code: INTERNAL, message: "...", details: [], ... }`: ttrpc-rust's Display. */
-int cmn_ttrpc_status_display(const struct cmn_ttrpc_status *status, struct cmn_buf *ret) CMN_MUST_USE;
+/* Appends `rpc status: Status { code: INTERNAL, message: "...", details: [], ... }`: ttrpc-rust's
+ * Display. */
+int cmn_ttrpc_status_display(const struct cmn_ttrpc_status *status,
+                             struct cmn_buf *ret) CMN_MUST_USE;
 /* Appends `RpcStatus(Status { ... })`: ttrpc-rust's Debug. */
 int cmn_ttrpc_status_debug(const struct cmn_ttrpc_status *status, struct cmn_buf *ret) CMN_MUST_USE;
 
@@ -91,22 +93,24 @@ void cmn_ttrpc_client_free(struct cmn_ttrpc_client *client);
 bool cmn_ttrpc_client_closed(struct cmn_ttrpc_client *client);
 
 /*
- * One unary call. timeout_ms 0 waits forever. ret_payload (may be NULL) gets the reply's bytes appended.
- * -EREMOTEIO: the server answered with a status, in *ret_status, and err prints it as ttrpc-rust does;
- * -ETIMEDOUT; -ECONNRESET: connection lost; -EMSGSIZE: request above 4 MiB; -EBADMSG: no Response.
- * ret_status (may be NULL) is always written: OK, the server's, or UNKNOWN with our own text.
+ * One unary call. timeout_ms 0 waits forever. ret_payload (may be NULL) gets the reply's bytes
+ * appended. -EREMOTEIO: the server answered with a status, in *ret_status, and err prints it as
+ * ttrpc-rust does; -ETIMEDOUT; -ECONNRESET: connection lost; -EMSGSIZE: request above 4 MiB;
+ * -EBADMSG: no Response. ret_status (may be NULL) is always written: OK, the server's, or UNKNOWN
+ * with our own text.
  */
 int cmn_ttrpc_call(struct cmn_ttrpc_client *client, const char *service, const char *method,
                    struct cmn_bytes request, unsigned timeout_ms, struct cmn_buf *ret_payload,
                    struct cmn_ttrpc_status *ret_status, struct cmn_err *err) CMN_MUST_USE;
 /*
- * The same with messages of protobuf-c. reply_type and ret may both be NULL (an Empty reply); else *ret is
- * freed with protobuf_c_message_free_unpacked(msg, NULL).
+ * The same with messages of protobuf-c. reply_type and ret may both be NULL (an Empty reply); else
+ * *ret is freed with protobuf_c_message_free_unpacked(msg, NULL).
  */
 int cmn_ttrpc_call_msg(struct cmn_ttrpc_client *client, const char *service, const char *method,
-                       const ProtobufCMessage *request, const ProtobufCMessageDescriptor *reply_type,
-                       unsigned timeout_ms, ProtobufCMessage **ret,
-                       struct cmn_ttrpc_status *ret_status, struct cmn_err *err) CMN_MUST_USE;
+                       const ProtobufCMessage *request,
+                       const ProtobufCMessageDescriptor *reply_type, unsigned timeout_ms,
+                       ProtobufCMessage **ret, struct cmn_ttrpc_status *ret_status,
+                       struct cmn_err *err) CMN_MUST_USE;
 
 /* ---- server ---- */
 
@@ -130,10 +134,10 @@ struct cmn_ttrpc_server_opts {
     const struct cmn_ttrpc_method *methods; /* must outlive the server */
     size_t n_methods;
     void *ctx;
-    unsigned max_calls;       /* running at once over all connections, 0: 256; more: RESOURCE_EXHAUSTED */
+    unsigned max_calls; /* running at once over all connections, 0: 256; more: RESOURCE_EXHAUSTED */
     unsigned max_connections; /* 0: 64; more are closed at once */
-    /* A method that is not in the table: NOT_FOUND "/S/M is not supported" as ttrpc-rust's servers, or
-     * with go_errors UNIMPLEMENTED "service S" / "method M". */
+    /* A method that is not in the table: NOT_FOUND "/S/M is not supported" as ttrpc-rust's servers,
+     * or with go_errors UNIMPLEMENTED "service S" / "method M". */
     bool go_errors;
 };
 
