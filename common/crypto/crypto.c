@@ -1,12 +1,9 @@
-/* crypto.c - digests, KDF, AES-GCM and PEM; see crypto.h. */
+/* crypto.c - digests, AES-GCM and PEM; see crypto.h. */
 #include "common/crypto/crypto.h"
 
 #include <openssl/bio.h>
-#include <openssl/core_names.h>
 #include <openssl/decoder.h>
 #include <openssl/evp.h>
-#include <openssl/kdf.h>
-#include <openssl/params.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <string.h>
@@ -39,25 +36,6 @@ int cmn_hmac_sha256(struct cmn_env *env, struct cmn_bytes key, const void *data,
         n != 32)
         return cmn_err_set(err, EIO, "HMAC-SHA-256 failed");
     return 0;
-}
-
-int cmn_hkdf(struct cmn_env *env, struct cmn_bytes key, const char *salt, struct cmn_bytes info,
-             uint8_t *out, size_t len, struct cmn_err *err)
-{
-    OSSL_PARAM params[] = {
-        OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, (char *)"SHA384", 0),
-        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, (void *)key.data, key.len),
-        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SALT, (void *)salt, strlen(salt)),
-        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, (void *)info.data, info.len),
-        OSSL_PARAM_construct_end(),
-    };
-    EVP_KDF *kdf = EVP_KDF_fetch(cmn_env_libctx(env), "HKDF", NULL);
-    EVP_KDF_CTX *ctx = kdf ? EVP_KDF_CTX_new(kdf) : NULL;
-    int ok = ctx && EVP_KDF_derive(ctx, out, len, params) == 1;
-
-    EVP_KDF_CTX_free(ctx);
-    EVP_KDF_free(kdf);
-    return ok ? 0 : cmn_err_set(err, EIO, "HKDF failed");
 }
 
 int cmn_pkey_to_pem(EVP_PKEY *key, struct cmn_buf *ret, struct cmn_err *err)

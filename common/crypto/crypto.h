@@ -25,6 +25,17 @@ int cmn_hmac_sha256(struct cmn_env *env, struct cmn_bytes key, const void *data,
 /* HKDF-SHA-384 (RFC 5869). */
 int cmn_hkdf(struct cmn_env *env, struct cmn_bytes key, const char *salt, struct cmn_bytes info,
              uint8_t *out, size_t len, struct cmn_err *err) CMN_MUST_USE;
+/*
+ * Concat KDF of RFC 7518 4.6.2 with SHA-256: AlgorithmID alg, PartyUInfo and PartyVInfo empty, 256 bits.
+ */
+int cmn_concat_kdf(struct cmn_env *env, struct cmn_bytes z, const char *alg, uint8_t out[32],
+                   struct cmn_err *err) CMN_MUST_USE;
+
+/* AES-256 key wrap (RFC 3394) of a 32-byte key. Opening with another kek is -EKEYREJECTED. */
+int cmn_key_wrap(struct cmn_env *env, const uint8_t kek[32], const uint8_t key[32], uint8_t out[40],
+                 struct cmn_err *err) CMN_MUST_USE;
+int cmn_key_unwrap(struct cmn_env *env, const uint8_t kek[32], const uint8_t wrapped[40],
+                   uint8_t out[32], struct cmn_err *err) CMN_MUST_USE;
 
 /* curve: "P-256", "P-384", "P-521". Caller frees with EVP_PKEY_free. */
 int cmn_ec_generate(struct cmn_env *env, const char *curve, EVP_PKEY **ret,

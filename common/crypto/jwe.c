@@ -5,7 +5,6 @@
 
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
-#include <openssl/kdf.h>
 #include <openssl/params.h>
 #include <openssl/rsa.h>
 #include <stdlib.h>
@@ -13,32 +12,6 @@
 
 #define ALG_ECDH "ECDH-ES+A256KW"
 #define ALG_OAEP "RSA-OAEP-256"
-
-/*
- * Concat KDF, RFC 7518 4.6.2: "AlgorithmID ... the Data is set to the octets of the ASCII representation
- * of the "alg" Header Parameter value" in key-wrap mode; PartyUInfo and PartyVInfo empty; 256 bits.
- */
-static int concat_kdf(struct cmn_env *env, struct cmn_bytes z, uint8_t kek[32])
-{
-    uint8_t info[4 + sizeof(ALG_ECDH) - 1 + 12] = {0};
-    size_t n = sizeof(ALG_ECDH) - 1;
-
-    cmn_put_u32be(info, (uint32_t)n);
-    memcpy(info + 4, ALG_ECDH, n);
-    cmn_put_u32be(info + 4 + n + 8, 256);
-    OSSL_PARAM params[] = {
-        OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, (char *)"SHA256", 0),
-        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, (void *)z.data, z.len),
-        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, info, sizeof(info)),
-        OSSL_PARAM_construct_end(),
-    };
-    EVP_KDF *kdf = EVP_KDF_fetch(cmn_env_libctx(env), "SSKDF", NULL);
-    EVP_KDF_CTX *ctx = kdf ? EVP_KDF_CTX_new(kdf) : NULL;
-    int ok = ctx && EVP_KDF_derive(ctx, kek, 32, params) == 1;
-    EVP_KDF_CTX_free(ctx);
-    EVP_KDF_free(kdf);
-    return ok ? 0 : -EIO;
-}
 
 static int ecdh_kek(struct cmn_env *env, EVP_PKEY *mine, EVP_PKEY *peer, uint8_t kek[32])
 {
@@ -49,28 +22,9 @@ static int ecdh_kek(struct cmn_env *env, EVP_PKEY *mine, EVP_PKEY *peer, uint8_t
               EVP_PKEY_derive(ctx, z, &len) == 1;
 
     EVP_PKEY_CTX_free(ctx);
-    int r = ok ? concat_kdf(env, cmn_bytes(z, len), kek) : -EIO;
+    int r = ok ? cmn_concat_kdf(env, cmn_bytes(z, len), ALG_ECDH, kek, NULL) : -EIO;
     OPENSSL_cleanse(z, sizeof(z));
     return r;
-}
-
-/* AES-256 key wrap (RFC 3394): 32 bytes in, 40 out; and back. */
-static int key_wrap(struct cmn_env *env, const uint8_t kek[32], bool wrap, const uint8_t *in,
-                    size_t len, uint8_t *out)
-{
-    EVP_CIPHER *cipher = EVP_CIPHER_fetch(cmn_env_libctx(env), "AES-256-WRAP", NULL);
-    EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
-    int n = 0, tail = 0;
-    bool ready = cipher && ctx;
-
-    if (ready)
-        EVP_CIPHER_CTX_set_flags(ctx, EVP_CIPHER_CTX_FLAG_WRAP_ALLOW);
-    ready = ready && EVP_CipherInit_ex2(ctx, cipher, kek, NULL, wrap, NULL) == 1;
-    bool ok = ready && EVP_CipherUpdate(ctx, out, &n, in, (int)len) == 1 &&
-              EVP_CipherFinal_ex(ctx, out + n, &tail) == 1 && n + tail == (wrap ? 40 : 32);
-    EVP_CIPHER_CTX_free(ctx);
-    EVP_CIPHER_free(cipher);
-    return ok ? 0 : ready ? -EKEYREJECTED : -EIO;
 }
 
 static int oaep(struct cmn_env *env, EVP_PKEY *key, bool encrypt, struct cmn_bytes in,
@@ -140,7 +94,7 @@ static int wrap_cek(struct cmn_env *env, const json_t *jwk, const uint8_t cek[32
         if (r == 0)
             r = cmn_buf_resize(wrapped, 40);
         if (r == 0)
-            r = key_wrap(env, kek, true, cek, 32, wrapped->data);
+            r = cmn_key_wrap(env, kek, cek, wrapped->data, NULL);
         OPENSSL_cleanse(kek, sizeof(kek));
     }
     if (r < 0)
@@ -229,9 +183,9 @@ static int unwrap_cek(struct cmn_env *env, EVP_PKEY *key, const json_t *header,
         return cmn_err_set(err, EBADMSG, "encrypted_key of %zu bytes, want 40", wrapped.len);
     r = ecdh_kek(env, key, epk, kek);
     if (r == 0)
-        r = cmn_buf_resize(cek, 40);
+        r = cmn_buf_resize(cek, 32);
     if (r == 0)
-        r = key_wrap(env, kek, false, wrapped.data, wrapped.len, cek->data);
+        r = cmn_key_unwrap(env, kek, wrapped.data, cek->data, NULL);
     OPENSSL_cleanse(kek, sizeof(kek));
     return r < 0 ? cmn_err_set(err, EKEYREJECTED, "the content key cannot be unwrapped") : 0;
 }
@@ -254,8 +208,11 @@ int cmn_jwe_open(struct cmn_env *env, EVP_PKEY *key, struct cmn_bytes text, stru
         r = member(jwe, "iv", &iv, err);
     if (r == 0)
         r = member(jwe, "ciphertext", &sealed, err);
+    size_t tag_at = sealed.len;
     if (r == 0)
         r = member(jwe, "tag", &sealed, err); /* behind the ciphertext, as cmn_gcm_open wants it */
+    if (r == 0 && sealed.len - tag_at != 16)
+        r = cmn_err_set(err, EBADMSG, "JWE tag of %zu bytes, want 16", sealed.len - tag_at);
     if (r == 0 && iv.len != 12)
         r = cmn_err_set(err, EBADMSG, "JWE iv of %zu bytes, want 12", iv.len);
     if (r == 0)
