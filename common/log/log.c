@@ -11,14 +11,20 @@
 #include <unistd.h>
 
 static enum cmn_log_level threshold = CMN_LOG_INFO;
-static struct cmn_env *log_env;
+static cmn_log_clock_fn *clock_ms;
+static void *clock_ctx;
 
 static const char *const names[] = {"ERROR", "WARN", "INFO", "DEBUG"};
 
-void cmn_log_setup(enum cmn_log_level level, struct cmn_env *env)
+void cmn_log_threshold(enum cmn_log_level level)
 {
     threshold = level;
-    log_env = env;
+}
+
+void cmn_log_clock(cmn_log_clock_fn *now_ms, void *ctx)
+{
+    clock_ms = now_ms;
+    clock_ctx = ctx;
 }
 
 int cmn_log_level_parse(const char *text, enum cmn_log_level *ret)
@@ -44,16 +50,16 @@ void cmn_log(enum cmn_log_level level, const char *target, const char *fmt, ...)
 
     if (level > threshold)
         return;
-    if (log_env) {
-        int64_t ms = cmn_env_now_ms(log_env);
+    if (clock_ms) {
+        int64_t ms = clock_ms(clock_ctx);
         ts = (struct timespec){ms / 1000, (long)(ms % 1000) * 1000000};
     } else {
         (void)clock_gettime(CLOCK_REALTIME, &ts);
     }
     (void)gmtime_r(&ts.tv_sec, &tm);
     (void)strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%S", &tm);
-    int n = snprintf(line, sizeof(line), "%s.%06ldZ %5s %s: ", when, ts.tv_nsec / 1000, names[level],
-                     target);
+    int n = snprintf(line, sizeof(line), "%s.%06ldZ %5s %s: ", when, ts.tv_nsec / 1000,
+                     names[level], target);
     va_start(ap, fmt);
     (void)vsnprintf(line + n, sizeof(line) - (size_t)n - 1, fmt, ap);
     va_end(ap);
