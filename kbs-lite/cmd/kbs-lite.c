@@ -1,0 +1,170 @@
+/*
+ * kbs-lite.c - the key broker as a daemon: kbs-lite --config-file kbs.toml.
+ * Prints "listening on URL" on stdout once it serves; ends on SIGINT and SIGTERM.
+ * Exit codes: 0 stopped by signal, 2 usage or configuration, 3 anything else.
+ */
+#include "config.h"
+
+#include "common/log/log.h"
+
+#include <argp.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CERT_MAX (1 << 20)
+
+struct args {
+    const char *config_file;
+    bool allow_network;
+};
+
+enum { OPT_ALLOW_NETWORK = 256 };
+
+static const struct argp_option options[] = {
+    {"config-file", 'c', "FILE", 0, "Configuration in TOML (default: $KBS_CONFIG_FILE)", 0},
+    {"allow-test-roots-on-network", OPT_ALLOW_NETWORK, NULL, 0,
+     "Listen beyond loopback although a test root is trusted", 0},
+    {0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct args *a = state->input;
+
+    if (key == 'c')
+        a->config_file = arg;
+    else if (key == OPT_ALLOW_NETWORK)
+        a->allow_network = true;
+    else
+        return ARGP_ERR_UNKNOWN;
+    return 0;
+}
+
+/* One line per refusal or advisory, with the reason that the wire hides. */
+static void observe(void *ctx, const struct kbs_event *e)
+{
+    enum cmn_log_level level = strcmp(e->outcome, "refused") == 0 ? CMN_LOG_ERROR
+                               : strcmp(e->outcome, "warn") == 0  ? CMN_LOG_WARN
+                                                                  : CMN_LOG_INFO;
+
+    (void)ctx;
+    cmn_log(level, "kbs", "%s %s%s%s: %s", e->name, e->outcome, e->reason ? " " : "",
+            cmn_reason_name(e->reason), e->message ? e->message : "");
+}
+
+static bool is_loopback(const char *address)
+{
+    return strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0;
+}
+
+static int open_kbs(struct cmn_env *env, const struct kbs_daemon_config *c, struct kbs **ret,
+                    struct cmn_err *err)
+{
+    auto_buf struct cmn_buf chain = {0};
+    struct kbs_config config = {.trust_amd = c->trust_amd, .policy_set = c->policy_set,
+                                .strict = c->strict, .admin = c->admin, .store_dir = c->store_dir,
+                                .session_minutes = c->session_minutes,
+                                .token_minutes = c->token_minutes,
+                                .no_resource_plugin = !c->resource_plugin};
+    int r = c->test_roots ? cmn_file_read(c->test_roots, CERT_MAX, &chain, err) : 0;
+
+    config.test_chain_pem = cmn_buf_bytes(&chain);
+    return r < 0 ? cmn_err_wrap(err, r, "cocobox.test_roots") : kbs_new(env, &config, ret, err);
+}
+
+static int serve(const struct kbs_daemon_config *c, struct kbs *kbs, const sigset_t *stop,
+                 struct cmn_err *err)
+{
+    struct cmn_http_server *server = NULL;
+    auto_buf struct cmn_buf cert = {0};
+    auto_buf_secret struct cmn_buf key = {0};
+    int r = 0, sig;
+
+    if (!c->insecure_http && ((r = cmn_file_read(c->certificate, CERT_MAX, &cert, err)) < 0 ||
+                              (r = cmn_file_read(c->private_key, CERT_MAX, &key, err)) < 0))
+        return r;
+    r = cmn_http_server_new(&(struct cmn_http_server_opts){.listen_fd = -1, .address = c->address,
+                                                           .port = c->port, .body_limit = c->body_limit,
+                                                           .tls_cert_pem = (char *)cert.data,
+                                                           .tls_key_pem = (char *)key.data,
+                                                           .handle = kbs_http_handler, .ctx = kbs},
+                            &server, err);
+    if (r < 0)
+        return r;
+    bool v6 = strchr(c->address, ':');
+    (void)printf("listening on %s://%s%s%s:%u\n", c->insecure_http ? "http" : "https", v6 ? "[" : "",
+                 c->address, v6 ? "]" : "", cmn_http_server_port(server));
+    (void)fflush(stdout);
+    (void)sigwait(stop, &sig);
+    cmn_http_server_free(server);
+    return 0;
+}
+
+static void tell_warnings(const struct cmn_buf *warnings)
+{
+    const char *p = (const char *)warnings->data;
+
+    while (p && *p) {
+        size_t n = strcspn(p, "\n");
+        cmn_log(CMN_LOG_WARN, "kbs::config", "%.*s", (int)n, p);
+        p += n + (p[n] == '\n');
+    }
+}
+
+static int run(const struct args *a, const struct kbs_daemon_config *c, struct cmn_err *err)
+{
+    auto_env struct cmn_env *env = NULL;
+    struct kbs *kbs = NULL;
+    sigset_t stop;
+    int r = cmn_env_new_system(&env, err);
+
+    tell_warnings(&c->warnings);
+    if (r == 0)
+        r = open_kbs(env, c, &kbs, err);
+    if (r == 0 && kbs_trusts_test_roots(kbs)) {
+        cmn_log(CMN_LOG_WARN, "kbs", "a test root is trusted: this broker protects nothing");
+        if (!is_loopback(c->address) && !a->allow_network)
+            r = cmn_err_set(err, EINVAL,
+                            "with a test root it listens on loopback only, not on %s "
+                            "(--allow-test-roots-on-network)",
+                            c->address);
+    }
+    if (r == 0) {
+        kbs_set_observer(kbs, observe, NULL);
+        (void)sigemptyset(&stop);
+        (void)sigaddset(&stop, SIGINT);
+        (void)sigaddset(&stop, SIGTERM);
+        (void)pthread_sigmask(SIG_BLOCK, &stop, NULL);
+        r = serve(c, kbs, &stop, err);
+    }
+    kbs_free(kbs);
+    return r;
+}
+
+int main(int argc, char **argv)
+{
+    struct args a = {.config_file = getenv("KBS_CONFIG_FILE")};
+    const struct argp argp = {options, parse, NULL,
+                              "A key broker that speaks Trustee's protocol, for tests and diagnosis.",
+                              NULL, NULL, NULL};
+    struct kbs_daemon_config config = {0};
+    struct cmn_err err = {0};
+
+    argp_err_exit_status = 2;
+    (void)argp_parse(&argp, argc, argv, 0, NULL, &a);
+    if (!a.config_file) {
+        (void)fprintf(stderr, "kbs-lite: say --config-file FILE (see --help)\n");
+        return 2;
+    }
+    int r = kbs_daemon_config_load(a.config_file, &config, &err);
+    if (r == 0) {
+        r = run(&a, &config, &err);
+        kbs_daemon_config_done(&config);
+    }
+    if (r < 0)
+        (void)fprintf(stderr, "kbs-lite: %s\n", err.msg);
+    return r == 0 ? 0 : r == -EINVAL || r == -EBADMSG || r == -ENOENT ? 2 : 3;
+}
