@@ -1,0 +1,136 @@
+/* test-jose.c - JWE and JWS: what must not open first, then round trips and the canonical header. */
+#include "tests/testlib/testlib.h"
+
+#include "common/crypto/jose.h"
+#include "common/enc/enc.h"
+
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct cmn_env *env;
+
+static EVP_PKEY *key_of(const char *curve)
+{
+    EVP_PKEY *key = NULL;
+
+    if (!env)
+        T_OK(cmn_env_new_seeded("jose", 4, &env, NULL), NULL);
+    if (strcmp(curve, "RSA") == 0)
+        T_OK(cmn_rsa_generate(env, 2048, &key, NULL), NULL);
+    else
+        T_OK(cmn_ec_generate(env, curve, &key, NULL), NULL);
+    return key;
+}
+
+static char *seal(EVP_PKEY *key, const char *text)
+{
+    auto_json json_t *jwk = NULL;
+    char *jwe = NULL;
+
+    T_OK(cmn_jwk_from_key(key, &jwk, NULL), NULL);
+    T_OK(cmn_jwe_seal(env, jwk, cmn_bytes(text, strlen(text)), &jwe, NULL), NULL);
+    return jwe;
+}
+
+static void changed_or_foreign_jwe_does_not_open(void)
+{
+    static const char *const members[] = {"protected", "encrypted_key", "iv", "ciphertext", "tag"};
+    auto_pkey EVP_PKEY *key = key_of("P-256"), *other = key_of("P-256"), *wide = key_of("P-521");
+    auto_free char *jwe = seal(key, "secret");
+    auto_buf struct cmn_buf out = {0};
+    struct cmn_err err;
+
+    T_ERR(cmn_jwe_open(env, other, cmn_bytes(jwe, strlen(jwe)), &out, &err), -EKEYREJECTED, &err, "unwrapped");
+    T_ERR(cmn_jwe_open(env, wide, cmn_bytes(jwe, strlen(jwe)), &out, &err), -EBADMSG, &err, "Unmatched curve");
+    T_ERR(cmn_jwe_open(env, key, cmn_bytes("{}", 2), &out, &err), -EBADMSG, &err, "'protected'");
+    for (size_t i = 0; i < CMN_ARRAY_SIZE(members); i++) {
+        auto_json json_t *json = NULL;
+        T_OK(cmn_json_load(cmn_bytes(jwe, strlen(jwe)), 8, &json, NULL), NULL);
+        auto_free char *text = strdup(cmn_json_str(json, members[i]));
+        text[4] = text[4] == 'A' ? 'B' : 'A';
+        (void)json_object_set_new(json, members[i], json_string(text));
+        auto_free char *bad = cmn_json_dump(json);
+        T_TRUE(cmn_jwe_open(env, key, cmn_bytes(bad, strlen(bad)), &out, &err) < 0);
+        T_EQ_INT(out.len, 0);
+    }
+}
+
+static void unsupported_keys_are_refused(void)
+{
+    static const struct {
+        const char *jwk, *text;
+        int code;
+    } bad[] = {
+        {"{\"kty\":\"EC\",\"crv\":\"P-384\",\"alg\":\"ECDH-ES+A256KW\",\"x\":\"\",\"y\":\"\"}", "P-384", -ENOTSUP},
+        {"{\"kty\":\"EC\",\"crv\":\"P-256\",\"alg\":\"ECDH-ES\",\"x\":\"\",\"y\":\"\"}", "ECDH-ES", -ENOTSUP},
+        {"{\"kty\":\"RSA\",\"alg\":\"RSA-OAEP\",\"n\":\"\",\"e\":\"\"}", "RSA-OAEP is not supported", -ENOTSUP},
+        {"{\"kty\":\"EC\",\"crv\":\"P-256\",\"alg\":\"ECDH-ES+A256KW\",\"x\":\"eA\",\"y\":\"eQ\"}", "1 and 1", -EINVAL},
+        {"{\"kty\":\"EC\",\"crv\":\"P-256\",\"alg\":\"ECDH-ES+A256KW\",\"x\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE\","
+         "\"y\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE\"}", "not on P-256", -EINVAL},
+    };
+    struct cmn_err err;
+    char *out = NULL;
+    auto_pkey EVP_PKEY *warm = key_of("P-256");
+
+    for (size_t i = 0; i < CMN_ARRAY_SIZE(bad); i++) {
+        auto_json json_t *jwk = NULL;
+        T_OK(cmn_json_load(cmn_bytes(bad[i].jwk, strlen(bad[i].jwk)), 8, &jwk, NULL), NULL);
+        T_ERR(cmn_jwe_seal(env, jwk, cmn_bytes("x", 1), &out, &err), bad[i].code, &err, bad[i].text);
+    }
+    T_TRUE(warm != NULL && out == NULL);
+}
+
+static void jwe_round_trips_with_the_canonical_header(void)
+{
+    static const struct {
+        const char *curve, *header;
+    } kinds[] = {
+        {"P-256", "{\"alg\":\"ECDH-ES+A256KW\",\"enc\":\"A256GCM\",\"epk\":{\"crv\":\"P-256\",\"kty\":\"EC\",\"x\":\""},
+        {"P-521", "{\"alg\":\"ECDH-ES+A256KW\",\"enc\":\"A256GCM\",\"epk\":{\"crv\":\"P-521\",\"kty\":\"EC\",\"x\":\""},
+        {"RSA", "{\"alg\":\"RSA-OAEP-256\",\"enc\":\"A256GCM\"}"},
+    };
+
+    for (size_t i = 0; i < CMN_ARRAY_SIZE(kinds); i++) {
+        auto_pkey EVP_PKEY *key = key_of(kinds[i].curve);
+        auto_free char *jwe = seal(key, "some secret");
+        auto_json json_t *json = NULL;
+        auto_buf struct cmn_buf out = {0}, header = {0};
+        T_OK(cmn_jwe_open(env, key, cmn_bytes(jwe, strlen(jwe)), &out, NULL), NULL);
+        T_EQ_STR((char *)out.data, "some secret");
+        T_OK(cmn_json_load(cmn_bytes(jwe, strlen(jwe)), 8, &json, NULL), NULL);
+        const char *prot = cmn_json_str(json, "protected");
+        T_OK(cmn_unb64(CMN_B64_URL, prot, strlen(prot), &header, NULL), NULL);
+        T_TRUE(strncmp((char *)header.data, kinds[i].header, strlen(kinds[i].header)) == 0);
+    }
+}
+
+static void jws_of_another_key_or_changed_is_refused(void)
+{
+    auto_pkey EVP_PKEY *key = key_of("P-256"), *other = key_of("P-256");
+    auto_json json_t *header = json_pack("{s:s}", "alg", "ES256"), *payload = json_pack("{s:i}", "exp", 1);
+    auto_json json_t *h = NULL, *p = NULL;
+    auto_free char *jws = NULL;
+    struct cmn_err err;
+
+    T_OK(cmn_jws_sign(env, key, header, payload, &jws, NULL), NULL);
+    T_OK(cmn_jws_verify(env, key, jws, NULL), NULL);
+    T_ERR(cmn_jws_verify(env, other, jws, &err), -EKEYREJECTED, &err, "does not verify");
+    T_OK(cmn_jws_parse(jws, &h, &p, NULL), NULL);
+    T_TRUE(json_equal(payload, p));
+    jws[25] = jws[25] == 'A' ? 'B' : 'A';
+    T_TRUE(cmn_jws_verify(env, key, jws, &err) < 0);
+    T_ERR(cmn_jws_verify(env, key, "a.b", &err), -EBADMSG, &err, "three parts");
+}
+
+static void all_is_freed(void)
+{
+    cmn_env_unref(env);
+    T_TRUE(true);
+}
+
+TEST_MAIN("jose", {"a changed or foreign JWE does not open", changed_or_foreign_jwe_does_not_open},
+          {"unsupported keys are refused", unsupported_keys_are_refused},
+          {"JWE round trips with the canonical header", jwe_round_trips_with_the_canonical_header},
+          {"a JWS of another key, or changed, is refused", jws_of_another_key_or_changed_is_refused},
+          {"all is freed", all_is_freed})
