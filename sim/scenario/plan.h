@@ -1,0 +1,134 @@
+/*
+ * plan.h - what a scenario asks for, as plain structs. Made by scenario.h, read by the engine; nothing here
+ * knows YAML. Strings are owned by the plan; optional ones are NULL. sim_plan_free frees all.
+ */
+#ifndef SIM_PLAN_H
+#define SIM_PLAN_H
+
+#include "common/json/json.h"
+#include "common/snp/report.h"
+#include "sim/event/event.h"
+
+struct sim_strings {
+    char **items;
+    size_t n;
+};
+
+enum sim_tee { SIM_TEE_SNP, SIM_TEE_SAMPLE };
+
+struct sim_guest_spec { /* what the launch measures */
+    enum sim_tee tee;
+    enum snp_product product;
+    unsigned vcpus;
+    uint64_t memory_bytes;
+    char *cmdline;
+    uint64_t policy;         /* SNP guest policy */
+    uint32_t report_version; /* 2 to 5 */
+    unsigned chip;
+    unsigned retry_delay_ms; /* of the attestation agent between attempts; not measured */
+};
+
+struct sim_env_var {
+    char *name;
+    char *value;
+};
+
+struct sim_container {
+    char *name;
+    char *image;
+    bool has_command; /* `command` replaces the image's entry point */
+    bool has_args;
+    struct sim_strings command;
+    struct sim_strings args;
+    struct sim_env_var *env;
+    size_t n_env;
+    char *working_dir;
+    int64_t run_as_user; /* -1: the image's */
+    int64_t run_as_group;
+    bool read_only_root;
+};
+
+struct sim_pod {
+    char *name;
+    char *ns;
+    char *init_data; /* annotation io.katacontainers.config.hypervisor.cc_init_data; NULL: made for the run */
+    struct sim_container *containers;
+    size_t n_containers;
+};
+
+struct sim_image {
+    char *reference;
+    char *from;    /* name of a fixture, or path of an OCI layout folder */
+    char *from_dir; /* absolute folder when `from` is a path */
+    char *key_uri; /* encrypted for this key; NULL: plain */
+    uint8_t key[32];
+    bool has_key; /* else random */
+};
+
+struct sim_resource {
+    char *path; /* "default/demo/secret" */
+    struct cmn_buf bytes; /* secret */
+    size_t random; /* that many random bytes instead */
+};
+
+enum sim_reference_mode {
+    SIM_REFERENCE_NONE,
+    SIM_REFERENCE_GUEST,  /* computed for plan->reference_guest */
+    SIM_REFERENCE_VALUES, /* plan->reference_values */
+};
+
+enum sim_fault_kind { SIM_FAULT_FLIP, SIM_FAULT_TRUNCATE, SIM_FAULT_REPLAY };
+
+struct sim_fault {
+    char *at; /* "psp.report", "registry.blob", ... */
+    enum sim_fault_kind kind;
+    size_t offset; /* flip */
+    size_t length; /* truncate: bytes that stay */
+    char *what;    /* flip: field or offset as written; replay: member */
+};
+
+enum sim_result { SIM_RESULT_COMPLETED, SIM_RESULT_REFUSED, SIM_RESULT_FAILED };
+
+struct sim_expect {
+    enum sim_result outcome;
+    enum sim_phase phase;  /* NONE: any */
+    enum cmn_reason code;  /* NONE: any */
+    int status;            /* 0: any */
+    int exit_code;         /* of every container, when completed */
+    struct sim_strings stdout_contains;
+    enum cmn_reason *warns; /* every one of these warnings happens */
+    size_t n_warns;
+};
+
+struct sim_plan {
+    char *file; /* as named by the user */
+    char *name;
+    char *summary;
+    char *stands_for;
+    struct sim_strings tags;
+    struct sim_strings needs;
+    unsigned timeout_ms;
+    bool attest_eager;
+    struct sim_guest_spec guest;
+    struct sim_pod pod;
+    struct sim_image *images;
+    size_t n_images;
+    char *policy_set;
+    bool strict;
+    enum sim_reference_mode reference_mode;
+    struct sim_guest_spec reference_guest;
+    json_t *reference_values;
+    struct sim_resource *resources;
+    size_t n_resources;
+    struct sim_fault *faults;
+    size_t n_faults;
+    struct sim_expect expect;
+};
+
+void sim_plan_free(struct sim_plan *plan); /* NULL ok; cleanses secrets */
+void sim_plan_cleanup(struct sim_plan **plan);
+#define auto_plan __attribute__((cleanup(sim_plan_cleanup)))
+
+const char *sim_result_name(enum sim_result result); /* "completed", ... */
+
+#endif

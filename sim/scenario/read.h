@@ -1,0 +1,59 @@
+/*
+ * read.h - typed members of a YAML object, for the loader's files only. Every function returns 0 with the
+ * default when the key is absent, and -EINVAL with file:line when it is there and wrong.
+ */
+#ifndef SIM_SCENARIO_READ_H
+#define SIM_SCENARIO_READ_H
+
+#include "common/yaml/yaml.h"
+#include "sim/scenario/plan.h"
+
+struct sim_reader { /* one file being read */
+    const struct cmn_yaml *doc;
+    const char *dir; /* where its paths start */
+    struct cmn_err *err;
+};
+
+#define SIM_KEYS(r, obj, ...)                                                                      \
+    ({                                                                                             \
+        static const char *const keys_[] = {__VA_ARGS__};                                          \
+        cmn_yaml_check_keys((r)->doc, (obj), keys_, CMN_ARRAY_SIZE(keys_), (r)->err);              \
+    })
+
+int sim_read_missing(struct sim_reader *r, const json_t *obj, const char *key);
+/* Malloc'ed copy; *ret stays as it is when absent. Empty text is refused. */
+int sim_read_text(struct sim_reader *r, const json_t *obj, const char *key, char **ret) CMN_MUST_USE;
+/* The same, but absent is an error. */
+int sim_read_needed(struct sim_reader *r, const json_t *obj, const char *key, char **ret) CMN_MUST_USE;
+int sim_read_bool(struct sim_reader *r, const json_t *obj, const char *key, bool *ret) CMN_MUST_USE;
+int sim_read_int(struct sim_reader *r, const json_t *obj, const char *key, int64_t min, int64_t max,
+                 int64_t *ret) CMN_MUST_USE;
+int sim_read_uint(struct sim_reader *r, const json_t *obj, const char *key, unsigned min,
+                  unsigned max, unsigned *ret) CMN_MUST_USE;
+/* Index of the word in names. */
+int sim_read_word(struct sim_reader *r, const json_t *obj, const char *key,
+                  const char *const *names, size_t n, size_t *ret) CMN_MUST_USE;
+/* A list of texts (numbers are refused: quote them). */
+int sim_read_list(struct sim_reader *r, const json_t *obj, const char *key,
+                  struct sim_strings *ret) CMN_MUST_USE;
+/* "256Mi", "1Gi", a number of bytes. */
+int sim_read_size(struct sim_reader *r, const json_t *obj, const char *key, uint64_t *ret) CMN_MUST_USE;
+/* "90s", "500ms", "2m", or a number of seconds. */
+int sim_read_duration_ms(struct sim_reader *r, const json_t *obj, const char *key,
+                         unsigned *ret) CMN_MUST_USE;
+/* Absolute or relative path -> malloc'ed path that works from here. NULL without memory. */
+char *sim_read_path(const struct sim_reader *r, const char *path);
+
+void sim_strings_done(struct sim_strings *s);
+
+/* The parts of a scenario. */
+int sim_load_guest(struct sim_reader *r, const json_t *obj, struct sim_guest_spec *ret) CMN_MUST_USE;
+int sim_load_pod(struct sim_reader *r, const json_t *obj, struct sim_pod *ret) CMN_MUST_USE;
+int sim_load_images(struct sim_reader *r, const json_t *obj, struct sim_plan *plan) CMN_MUST_USE;
+int sim_load_kbs(struct sim_reader *r, const json_t *obj, struct sim_plan *plan) CMN_MUST_USE;
+int sim_load_faults(struct sim_reader *r, const json_t *arr, struct sim_plan *plan) CMN_MUST_USE;
+int sim_load_expect(struct sim_reader *r, const json_t *obj, struct sim_expect *ret) CMN_MUST_USE;
+int sim_guest_spec_default(struct sim_guest_spec *ret) CMN_MUST_USE;
+int sim_guest_spec_copy(const struct sim_guest_spec *from, struct sim_guest_spec *ret) CMN_MUST_USE;
+
+#endif
