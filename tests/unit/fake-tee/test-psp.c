@@ -216,7 +216,7 @@ static void the_socket_serves_and_survives_nonsense(void)
     auto_certs struct snp_certs certs = {0};
     struct snp_report r;
     struct cmn_err err = {0};
-    char path[128];
+    char path[100];
     int taps = 0;
 
     (void)snprintf(path, sizeof(path), "%s/psp.sock", t_tmpdir());
