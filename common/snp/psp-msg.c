@@ -3,8 +3,11 @@
 
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#define ANSWER_SECONDS 30
 
 static const uint8_t magic[4] = {'P', 'S', 'P', '1'};
 
@@ -59,7 +62,10 @@ static int dial(const char *path, struct cmn_err *err)
         return cmn_err_set(err, ENAMETOOLONG, "socket path of %zu bytes", n);
     memcpy(addr.sun_path, path, n);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || connect(fd, (void *)&addr, sizeof(addr)) < 0) {
+    const struct timeval limit = {.tv_sec = ANSWER_SECONDS};
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) < 0 ||
+        setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) < 0 ||
+        connect(fd, (void *)&addr, sizeof(addr)) < 0) {
         int e = errno;
         if (fd >= 0)
             (void)close(fd);
@@ -79,8 +85,11 @@ static int receive(int fd, uint8_t ret_report[SNP_REPORT_BYTES], struct snp_cert
     uint32_t status = 0, size = 0;
     int r = snp_psp_read(fd, head, sizeof(head));
 
+    if (r == -EAGAIN)
+        return cmn_err_reason(err, ETIMEDOUT, CMN_REASON_PSP_UNREACHABLE,
+                              "the PSP does not answer within %d seconds", ANSWER_SECONDS);
     if (r < 0)
-        return cmn_err_set(err, -r, "the PSP closed the connection");
+        return cmn_err_reason(err, -r, CMN_REASON_PSP_UNREACHABLE, "the PSP closed the connection");
     if ((r = snp_psp_frame_decode(head, &f, err)) < 0)
         return r;
     if (f.type != SNP_MSG_REPORT_RSP || f.body_len != sizeof(body))
@@ -120,8 +129,8 @@ int snp_psp_get_report(const char *path, const uint8_t report_data[64], uint32_t
                          msg);
     memcpy(msg + SNP_PSP_HEADER_BYTES, report_data, 64);
     cmn_put_u32le(msg + SNP_PSP_HEADER_BYTES + 64, vmpl);
-    int r = cmn_fd_write_all(fd, msg, sizeof(msg));
-    if (r < 0)
-        return cmn_err_set(err, -r, "the PSP does not take the request");
+    if (send(fd, msg, sizeof(msg), MSG_NOSIGNAL) != (ssize_t)sizeof(msg))
+        return cmn_err_reason(err, EPIPE, CMN_REASON_PSP_UNREACHABLE,
+                              "the PSP does not take the request");
     return receive(fd, ret_report, ret_certs, err);
 }

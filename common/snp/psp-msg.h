@@ -44,7 +44,8 @@ int snp_psp_frame_decode(const uint8_t in[SNP_PSP_HEADER_BYTES], struct snp_psp_
 /*
  * Asks the PSP at the unix socket path for a report over report_data (64 bytes) at vmpl. ret_report
  * gets 1184 bytes. ret_certs may be NULL; an empty one means the host has no certificates.
- * -ENOENT, -ECONNREFUSED (reason psp.unreachable); -EINVAL: the PSP refused (psp.request-invalid).
+ * -ENOENT, -ECONNREFUSED, -ETIMEDOUT, -EPIPE (reason psp.unreachable); -EINVAL: the PSP refused
+ * (psp.request-invalid); -EBADMSG: its answer is malformed.
  */
 int snp_psp_get_report(const char *path, const uint8_t report_data[64], uint32_t vmpl,
                        uint8_t ret_report[SNP_REPORT_BYTES], struct snp_certs *ret_certs,

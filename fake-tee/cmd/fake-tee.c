@@ -16,11 +16,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { OPT_SEED = 256, OPT_DIR, OPT_REPORT_DATA, OPT_HOST_DATA, OPT_VMPL, OPT_OUT, OPT_CERTS, OPT_SOCKET, OPT_POLICY, OPT_VERSION };
+enum { OPT_SEED = 256, OPT_DIR, OPT_REPORT_DATA, OPT_HOST_DATA, OPT_VMPL, OPT_OUT, OPT_CERTS, OPT_SOCKET, OPT_POLICY, OPT_VERSION, OPT_CHIP };
 
 struct args {
     const char *command, *seed, *dir, *product, *report_data, *host_data, *out, *certs, *socket;
-    unsigned long vmpl, policy, version;
+    uint64_t policy;
+    uint32_t vmpl, version, chip;
 };
 
 static const struct argp_option options[] = {
@@ -32,25 +33,28 @@ static const struct argp_option options[] = {
     {"vmpl", OPT_VMPL, "N", 0, "report: 0 to 3 (default: 0)", 0},
     {"policy", OPT_POLICY, "N", 0, "report, psp: guest policy (default: 0x30000)", 0},
     {"report-version", OPT_VERSION, "N", 0, "report, psp: 2 to 5 (default: 3)", 0},
+    {"chip", OPT_CHIP, "N", 0, "report, psp: number of the emulated chip (default: 0)", 0},
     {"out", OPT_OUT, "FILE", 0, "report: where the 1184 bytes go (default: report.bin)", 0},
     {"certs", OPT_CERTS, "FILE", 0, "report: also write the certificate table there", 0},
     {"socket", OPT_SOCKET, "PATH", 0, "psp: unix socket to serve", 0},
     {0},
 };
 
-static int number(const char *text, unsigned long *ret)
+/* Decimal or 0x; ends the program with 2 when it is not a number up to max. */
+static uint64_t number(struct argp_state *state, const char *text, uint64_t max)
 {
     char *end;
 
     errno = 0;
-    *ret = strtoul(text, &end, 0);
-    return errno || !*text || *end ? -EINVAL : 0;
+    unsigned long long v = strtoull(text, &end, 0);
+    if (errno || *text < '0' || *text > '9' || *end || v > max)
+        argp_error(state, "'%s' is not a number from 0 to %llu", text, (unsigned long long)max);
+    return v;
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct args *a = state->input;
-    int r = 0;
 
     switch (key) {
     case OPT_DIR: a->dir = arg; break;
@@ -58,9 +62,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case OPT_SEED: a->seed = arg; break;
     case OPT_REPORT_DATA: a->report_data = arg; break;
     case OPT_HOST_DATA: a->host_data = arg; break;
-    case OPT_VMPL: r = number(arg, &a->vmpl); break;
-    case OPT_POLICY: r = number(arg, &a->policy); break;
-    case OPT_VERSION: r = number(arg, &a->version); break;
+    case OPT_VMPL: a->vmpl = (uint32_t)number(state, arg, UINT32_MAX); break;
+    case OPT_POLICY: a->policy = number(state, arg, UINT64_MAX); break;
+    case OPT_VERSION: a->version = (uint32_t)number(state, arg, 5); break;
+    case OPT_CHIP: a->chip = (uint32_t)number(state, arg, UINT32_MAX); break;
     case OPT_OUT: a->out = arg; break;
     case OPT_CERTS: a->certs = arg; break;
     case OPT_SOCKET: a->socket = arg; break;
@@ -71,8 +76,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         break;
     default: return ARGP_ERR_UNKNOWN;
     }
-    if (r < 0)
-        argp_failure(state, 2, 0, "'%s' is not a number", arg);
     return 0;
 }
 
@@ -114,7 +117,8 @@ static int launch(struct cmn_env *env, struct ftee_ca *ca, const struct args *a,
     if (r == 0)
         r = ftee_psp_launch_start(env, ca,
                                   &(struct ftee_launch){.policy = a->policy,
-                                                        .report_version = (uint32_t)a->version},
+                                                        .report_version = a->version,
+                                                        .chip = a->chip},
                                   &psp, err);
     if (r == 0)
         r = ftee_psp_launch_finish(psp, host_data, err);
@@ -134,9 +138,9 @@ static int do_report(struct ftee_psp *psp, const struct args *a, struct cmn_err 
     int r = field(a->report_data, "--report-data", data, sizeof(data), err);
 
     if (r == 0)
-        r = ftee_psp_report(psp, data, (uint32_t)a->vmpl, report, &status, err);
+        r = ftee_psp_report(psp, data, a->vmpl, report, &status, err);
     if (r == 0 && status)
-        return cmn_err_set(err, EINVAL, "the PSP refuses vmpl %lu with status 0x%x", a->vmpl, status);
+        return cmn_err_set(err, EINVAL, "the PSP refuses vmpl %u with status 0x%x", a->vmpl, status);
     if (r == 0)
         r = cmn_file_write(a->out, report, sizeof(report), 0644, err);
     if (r == 0 && a->certs) {
@@ -171,8 +175,6 @@ static int do_psp(struct ftee_psp *psp, const struct args *a, struct cmn_err *er
     sigset_t set;
     int sig;
 
-    if (!a->socket)
-        return cmn_err_set(err, EINVAL, "psp needs --socket PATH");
     (void)sigemptyset(&set);
     (void)sigaddset(&set, SIGINT);
     (void)sigaddset(&set, SIGTERM);
@@ -232,6 +234,10 @@ int main(int argc, char **argv)
     (void)argp_parse(&argp, argc, argv, 0, NULL, &a);
     if (!a.command || (strcmp(a.command, "ca") && strcmp(a.command, "report") && strcmp(a.command, "psp"))) {
         (void)fprintf(stderr, "fake-tee: say ca, report or psp (see --help)\n");
+        return 2;
+    }
+    if (strcmp(a.command, "psp") == 0 && !a.socket) {
+        (void)fprintf(stderr, "fake-tee: psp needs --socket PATH\n");
         return 2;
     }
     int r = run(&a, &err);

@@ -120,6 +120,7 @@ static int make(struct ftee_ca *ca, struct cmn_err *err)
         r = cmn_pkey_to_pem(ask, &pem, err);
     if (r == 0)
         r = keep(ca, "ask.key", cmn_buf_bytes(&pem), err);
+    explicit_bzero(secret, sizeof(secret));
     cmn_buf_done(&ca->ark_der);
     cmn_buf_done(&ca->ask_der);
     return r;
@@ -249,7 +250,7 @@ int ftee_ca_chip_id(struct ftee_ca *ca, unsigned chip, uint8_t out[64], struct c
     return derive(ca, chip, "chip id", cmn_bytes("", 0), out, ca->product == SNP_TURIN ? 8 : 64, err);
 }
 
-/* The private scalar: 56 bytes reduced by trying again until it is below the group order. */
+/* 48 derived bytes as the private scalar; tried again in the rare case that it is above the order. */
 static int vcek_key(struct ftee_ca *ca, unsigned chip, const uint8_t tcb[8], EVP_PKEY **ret,
                     struct cmn_err *err)
 {
@@ -267,6 +268,19 @@ static int vcek_key(struct ftee_ca *ca, unsigned chip, const uint8_t tcb[8], EVP
     return cmn_err_set(err, EIO, "no VCEK key could be derived");
 }
 
+/* The kept certificate, when there is one and it is whole and of this key. */
+static bool vcek_kept(struct ftee_ca *ca, const char *name, EVP_PKEY *key, struct cmn_buf *ret)
+{
+    auto_buf struct cmn_buf der = {0};
+    auto_x509 X509 *cert = NULL;
+
+    if (load(ca, name, &der, NULL) < 0 ||
+        cmn_x509_load(ca->env, cmn_buf_bytes(&der), &cert, NULL) < 0 ||
+        EVP_PKEY_eq(X509_get0_pubkey(cert), key) != 1)
+        return false;
+    return cmn_buf_put(ret, der.data, der.len) == 0;
+}
+
 int ftee_ca_vcek(struct ftee_ca *ca, unsigned chip, const struct snp_tcb *tcb, EVP_PKEY **ret_key,
                  struct cmn_buf *ret_der, struct cmn_err *err)
 {
@@ -282,7 +296,7 @@ int ftee_ca_vcek(struct ftee_ca *ca, unsigned chip, const struct snp_tcb *tcb, E
         return cmn_err_set(err, ENOMEM, "no memory");
     (void)snprintf(name, sizeof(name), "vcek-%u-%s.der", chip, hex);
     int r = vcek_key(ca, chip, raw, &key, err);
-    if (r == 0 && load(ca, name, ret_der, NULL) == 0) {
+    if (r == 0 && vcek_kept(ca, name, key, ret_der)) {
         *ret_key = cmn_take(key);
         return 0;
     }

@@ -12,9 +12,10 @@
 #include <stdio.h>
 #include <string.h>
 
-/* 2025-01-01T00:00:00Z; fixed, so that the same seed gives the same bytes on every day */
-#define NOT_BEFORE 1735689600
-#define DAY        86400L
+/* fixed, so that the same seed gives the same bytes on every day */
+#define NOT_BEFORE      "20250101000000Z"
+#define CA_NOT_AFTER    "20500101000000Z" /* 25 years */
+#define VCEK_NOT_AFTER  "20320101000000Z" /* 7 years */
 
 /* OU, C, L, ST, O, CN in this order; C is a PrintableString, the others are UTF8Strings. */
 static int set_name(X509_NAME *name, const char *cn)
@@ -98,14 +99,14 @@ static int add_marker(X509 *cert)
     return add_raw(cert, FTEE_MARKER_OID, der, sizeof(der));
 }
 
-static X509 *cert_new(struct cmn_env *env, uint64_t serial, long days, const char *subject,
-                      const char *issuer, EVP_PKEY *key)
+static X509 *cert_new(struct cmn_env *env, uint64_t serial, const char *not_after,
+                      const char *subject, const char *issuer, EVP_PKEY *key)
 {
     X509 *cert = X509_new_ex(cmn_env_libctx(env), NULL);
     bool ok = cert && X509_set_version(cert, X509_VERSION_3) == 1 &&
               ASN1_INTEGER_set_uint64(X509_get_serialNumber(cert), serial) == 1 &&
-              ASN1_TIME_set(X509_getm_notBefore(cert), NOT_BEFORE) &&
-              ASN1_TIME_set(X509_getm_notAfter(cert), NOT_BEFORE + days * DAY) &&
+              ASN1_TIME_set_string_X509(X509_getm_notBefore(cert), NOT_BEFORE) == 1 &&
+              ASN1_TIME_set_string_X509(X509_getm_notAfter(cert), not_after) == 1 &&
               set_name(X509_get_subject_name(cert), subject) == 0 &&
               set_name(X509_get_issuer_name(cert), issuer) == 0 && X509_set_pubkey(cert, key) == 1;
 
@@ -144,6 +145,7 @@ static int finish(struct cmn_env *env, int r, const char *what, X509 *cert, EVP_
     return 0;
 }
 
+/* The prefix, then AMD's number: Genoa's first ASK (1) was revoked, its second is 2. */
 static uint64_t serial_of(enum snp_product product, unsigned n)
 {
     return (uint64_t)FTEE_SERIAL_PREFIX << 24 | (uint64_t)(product + 1) << 16 | n;
@@ -161,7 +163,7 @@ int ftee_make_ark(struct cmn_env *env, enum snp_product product, EVP_PKEY *ark, 
 
     (void)snprintf(cn, sizeof(cn), "ARK-%s", snp_product_name(product));
     crl_url(product, crl, sizeof(crl));
-    X509 *cert = cert_new(env, serial_of(product, 0), 25 * 365, cn, cn, ark);
+    X509 *cert = cert_new(env, serial_of(product, 0), CA_NOT_AFTER, cn, cn, ark);
     int r = cert ? 0 : -EIO;
     if (r == 0)
         r = add_conf(cert, cert, NID_key_usage, "critical,keyCertSign,cRLSign");
@@ -184,7 +186,7 @@ int ftee_make_ask(struct cmn_env *env, enum snp_product product, EVP_PKEY *ask, 
     (void)snprintf(cn, sizeof(cn), "SEV-%s", snp_product_name(product));
     (void)snprintf(issuer, sizeof(issuer), "ARK-%s", snp_product_name(product));
     crl_url(product, crl, sizeof(crl));
-    X509 *cert = cert_new(env, serial_of(product, 1), 25 * 365, cn, issuer, ask);
+    X509 *cert = cert_new(env, serial_of(product, product == SNP_GENOA ? 2 : 1), CA_NOT_AFTER, cn, issuer, ask);
     int r = cert ? 0 : -EIO;
     if (r == 0)
         r = add_conf(cert, ark_cert, NID_subject_key_identifier, "hash");
@@ -232,7 +234,7 @@ int ftee_make_vcek(struct cmn_env *env, enum snp_product product, EVP_PKEY *vcek
     char issuer[32];
 
     (void)snprintf(issuer, sizeof(issuer), "SEV-%s", snp_product_name(product));
-    X509 *cert = cert_new(env, 0, 7 * 365, "SEV-VCEK", issuer, vcek);
+    X509 *cert = cert_new(env, 0, VCEK_NOT_AFTER, "SEV-VCEK", issuer, vcek);
     int r = cert ? add_vcek_extensions(cert, product, tcb, chip_id) : -EIO;
     return finish(env, r, "VCEK", cert, ask, ret, err);
 }

@@ -2,6 +2,7 @@
 #include "common/snp/psp-msg.h"
 #include "fake-tee/psp.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -87,6 +88,7 @@ static void drop(struct ftee_psp_server *s, size_t i)
     size_t last = s->n - 3;
 
     (void)close(s->fds[2 + i].fd);
+    s->fds[1].events = POLLIN;
     s->fds[2 + i] = s->fds[2 + last];
     s->in[i] = s->in[last];
     s->n--;
@@ -96,8 +98,11 @@ static void take_connection(struct ftee_psp_server *s)
 {
     int fd = accept4(s->fds[1].fd, NULL, NULL, SOCK_CLOEXEC);
 
-    if (fd < 0)
+    if (fd < 0) {
+        if (errno == EMFILE || errno == ENFILE) /* stays readable: wait for a connection to end */
+            s->fds[1].events = 0;
         return;
+    }
     if (s->n == CMN_ARRAY_SIZE(s->fds)) {
         (void)close(fd);
         return;
@@ -139,11 +144,15 @@ int ftee_psp_server_new(struct ftee_psp *psp, const struct ftee_psp_server_opts 
     s->fds[0] = (struct pollfd){.fd = stop, .events = POLLIN};
     s->fds[1] = (struct pollfd){.fd = opts->listen_fd, .events = POLLIN};
     s->n = 2;
-    int r = pthread_create(&s->thread, NULL, run, s);
+    /* a peer that hangs up between poll and accept must not stop the thread */
+    int flags = fcntl(opts->listen_fd, F_GETFL);
+    int r = flags < 0 || fcntl(opts->listen_fd, F_SETFL, flags | O_NONBLOCK) < 0
+                ? errno
+                : pthread_create(&s->thread, NULL, run, s);
     if (r) {
         (void)close(stop);
         free(s);
-        return cmn_err_set(err, r, "the PSP's thread did not start");
+        return cmn_err_set(err, r, "the PSP server did not start: %s", strerror(r));
     }
     *ret = s;
     return 0;

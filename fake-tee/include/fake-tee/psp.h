@@ -68,7 +68,10 @@ struct ftee_psp_server_opts {
 
 struct ftee_psp_server;
 
-/* One thread, one request at a time, up to 64 waiting connections. psp is borrowed. */
+/*
+ * One thread, one request at a time, up to 64 connections; a malformed frame ends its connection. psp is
+ * borrowed and must not be launched or freed meanwhile. On failure listen_fd stays the caller's.
+ */
 int ftee_psp_server_new(struct ftee_psp *psp, const struct ftee_psp_server_opts *opts,
                         struct ftee_psp_server **ret, struct cmn_err *err) CMN_MUST_USE;
 void ftee_psp_server_free(struct ftee_psp_server *server); /* stops it; NULL ok */
