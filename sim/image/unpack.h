@@ -13,6 +13,8 @@
 
 #include "common/buf/buf.h"
 
+#include <sys/types.h>
+
 struct sim_unpack_opts {
     uint64_t max_bytes;   /* of all regular files, 0: 64 GiB */
     uint64_t max_entries; /* 0: 4 million */
@@ -38,7 +40,7 @@ typedef ssize_t sim_read_fn(void *ctx, void *buf, size_t cap, struct cmn_err *er
 int sim_unpack_layer(struct sim_unpack *u, sim_read_fn *read, void *ctx,
                      struct cmn_err *err) CMN_MUST_USE;
 
-/* Deletes everything below the folder at fd (not the folder). */
+/* Deletes what `name` in the folder dir_fd is, with all below it; symlinks are not followed. -ENOENT. */
 int sim_remove_tree_at(int dir_fd, const char *name, struct cmn_err *err) CMN_MUST_USE;
 
 #endif
