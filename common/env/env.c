@@ -19,7 +19,7 @@ struct clock { /* shared by an env and all that derive from it */
 struct cmn_env {
     atomic_int refs;
     struct clock *clock; /* NULL: the system's */
-    OSSL_LIB_CTX *libctx;
+    struct cmn_rand rand; /* all NULL for the system: OpenSSL's default context */
     uint8_t seed[32];
 };
 
@@ -33,8 +33,7 @@ static int env_new(const uint8_t seed[32], struct clock *clock, struct cmn_env *
     atomic_init(&env->refs, 1);
     if (clock) {
         memcpy(env->seed, seed, sizeof(env->seed));
-        env->libctx = cmn_rand_libctx_new(seed);
-        if (!env->libctx) {
+        if (!cmn_rand_open(&env->rand, seed)) {
             free(env);
             return cmn_err_set(err, EIO, "OpenSSL did not take the seeded random provider");
         }
@@ -98,7 +97,7 @@ void cmn_env_unref(struct cmn_env *env)
 {
     if (!env || atomic_fetch_sub(&env->refs, 1) != 1)
         return;
-    OSSL_LIB_CTX_free(env->libctx);
+    cmn_rand_close(&env->rand);
     clock_unref(env->clock);
     OPENSSL_cleanse(env, sizeof(*env));
     free(env);
@@ -124,12 +123,12 @@ int cmn_env_seed(const struct cmn_env *env, uint8_t out[32])
 
 OSSL_LIB_CTX *cmn_env_libctx(struct cmn_env *env)
 {
-    return env->libctx;
+    return env->rand.ctx;
 }
 
 int cmn_env_random(struct cmn_env *env, void *out, size_t len, struct cmn_err *err)
 {
-    if (RAND_bytes_ex(env->libctx, out, len, 0) != 1)
+    if (RAND_bytes_ex(env->rand.ctx, out, len, 0) != 1)
         return cmn_err_set(err, EIO, "OpenSSL gave no random bytes");
     return 0;
 }

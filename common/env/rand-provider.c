@@ -1,7 +1,7 @@
 /*
  * rand-provider.c - see rand-provider.h. OpenSSL asks its library context for a RAND algorithm; a
- * provider may bring one (provider-rand(7)). Ours returns SHA-256(seed || stream || counter) blocks. It
- * is meant for repeatable simulations and for nothing else.
+ * provider may bring one (provider-rand(7)). Ours returns SHA-256(seed || counter) blocks. It is
+ * meant for repeatable simulations and for nothing else.
  */
 #include "common/env/rand-provider.h"
 
@@ -16,13 +16,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct rand_ctx {
+/*
+ * One stream per library context, drawn from under a lock. OpenSSL makes a primary and, per thread, a
+ * public and a private generator, and gives them nothing to tell them apart: with a stream each they
+ * would all repeat the same bytes.
+ */
+struct stream {
     uint8_t seed[32];
     uint64_t counter;
     uint8_t block[32];
     size_t used; /* bytes of block already given */
-    int state;
     pthread_mutex_t lock;
+};
+
+struct rand_ctx {
+    struct stream *stream;
+    int state;
 };
 
 /*
@@ -31,56 +40,33 @@ struct rand_ctx {
  */
 static __thread const uint8_t *init_seed;
 
-struct provider_ctx {
-    uint8_t seed[32];
-    uint32_t streams; /* OpenSSL makes a primary, a public and a private generator per thread */
-};
-
 static void *rand_new(void *provctx, void *parent, const OSSL_DISPATCH *calls)
 {
-    struct provider_ctx *p = provctx;
     struct rand_ctx *c = calloc(1, sizeof(*c));
 
     (void)parent;
     (void)calls;
     if (!c)
         return NULL;
-    memcpy(c->seed, p->seed, sizeof(c->seed));
-    c->used = sizeof(c->block);
+    c->stream = provctx;
     c->state = EVP_RAND_STATE_UNINITIALISED;
-    (void)pthread_mutex_init(&c->lock, NULL);
     return c;
 }
 
 static void rand_free(void *vctx)
 {
-    struct rand_ctx *c = vctx;
-
-    if (!c)
-        return;
-    (void)pthread_mutex_destroy(&c->lock);
-    OPENSSL_cleanse(c, sizeof(*c));
-    free(c);
+    free(vctx);
 }
 
 static int rand_instantiate(void *vctx, unsigned strength, int prediction, const unsigned char *pstr,
                             size_t pstr_len, const OSSL_PARAM params[])
 {
-    struct rand_ctx *c = vctx;
-
     (void)strength;
     (void)prediction;
+    (void)pstr;
+    (void)pstr_len;
     (void)params;
-    /* primary, public and private generators are told apart by their personalisation string */
-    if (pstr_len) {
-        uint8_t in[32 + 64];
-        size_t n = pstr_len < 64 ? pstr_len : 64;
-        memcpy(in, c->seed, 32);
-        memcpy(in + 32, pstr, n);
-        if (!EVP_Digest(in, 32 + n, c->seed, NULL, EVP_sha256(), NULL))
-            return 0;
-    }
-    c->state = EVP_RAND_STATE_READY;
+    ((struct rand_ctx *)vctx)->state = EVP_RAND_STATE_READY;
     return 1;
 }
 
@@ -90,48 +76,50 @@ static int rand_uninstantiate(void *vctx)
     return 1;
 }
 
-static int next_block(struct rand_ctx *c)
+static int next_block(struct stream *s)
 {
     uint8_t in[40];
 
-    memcpy(in, c->seed, 32);
+    memcpy(in, s->seed, 32);
     for (int i = 0; i < 8; i++)
-        in[32 + i] = (uint8_t)(c->counter >> (8 * i));
-    c->counter++;
-    c->used = 0;
-    return EVP_Digest(in, sizeof(in), c->block, NULL, EVP_sha256(), NULL);
+        in[32 + i] = (uint8_t)(s->counter >> (8 * i));
+    s->counter++;
+    s->used = 0;
+    int ok = EVP_Digest(in, sizeof(in), s->block, NULL, EVP_sha256(), NULL);
+    OPENSSL_cleanse(in, sizeof(in));
+    return ok;
 }
 
 static int rand_generate(void *vctx, unsigned char *out, size_t len, unsigned strength,
                          int prediction, const unsigned char *addin, size_t addin_len)
 {
-    struct rand_ctx *c = vctx;
+    struct stream *s = ((struct rand_ctx *)vctx)->stream;
     int ok = 1;
 
     (void)strength;
     (void)prediction;
     (void)addin; /* additional input (time, pid) must not change the stream */
     (void)addin_len;
-    (void)pthread_mutex_lock(&c->lock);
+    (void)pthread_mutex_lock(&s->lock);
     while (ok && len) {
-        if (c->used == sizeof(c->block))
-            ok = next_block(c);
-        size_t n = sizeof(c->block) - c->used;
+        if (s->used == sizeof(s->block) && !(ok = next_block(s)))
+            break;
+        size_t n = sizeof(s->block) - s->used;
         if (n > len)
             n = len;
-        memcpy(out, c->block + c->used, n);
-        c->used += n;
+        memcpy(out, s->block + s->used, n);
+        s->used += n;
         out += n;
         len -= n;
     }
-    (void)pthread_mutex_unlock(&c->lock);
+    (void)pthread_mutex_unlock(&s->lock);
     return ok;
 }
 
 static int rand_enable_locking(void *vctx)
 {
     (void)vctx;
-    return 1; /* each generator has its lock from the start */
+    return 1; /* the stream has its lock from the start */
 }
 
 static int rand_get_params(void *vctx, OSSL_PARAM params[])
@@ -180,8 +168,11 @@ static const OSSL_ALGORITHM *query(void *provctx, int operation, int *no_cache)
 
 static void teardown(void *provctx)
 {
-    OPENSSL_cleanse(provctx, sizeof(struct provider_ctx));
-    free(provctx);
+    struct stream *s = provctx;
+
+    (void)pthread_mutex_destroy(&s->lock);
+    OPENSSL_cleanse(s, sizeof(*s));
+    free(s);
 }
 
 static const OSSL_DISPATCH provider_functions[] = {
@@ -193,34 +184,49 @@ static const OSSL_DISPATCH provider_functions[] = {
 static int provider_init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in,
                          const OSSL_DISPATCH **out, void **provctx)
 {
-    struct provider_ctx *p = calloc(1, sizeof(*p));
+    struct stream *s = calloc(1, sizeof(*s));
 
     (void)handle;
     (void)in;
-    if (!p || !init_seed) {
-        free(p);
+    if (!s || !init_seed) {
+        free(s);
         return 0;
     }
-    memcpy(p->seed, init_seed, sizeof(p->seed));
-    *provctx = p;
+    memcpy(s->seed, init_seed, sizeof(s->seed));
+    s->used = sizeof(s->block);
+    (void)pthread_mutex_init(&s->lock, NULL);
+    *provctx = s;
     *out = provider_functions;
     return 1;
 }
 
-OSSL_LIB_CTX *cmn_rand_libctx_new(const uint8_t seed[32])
+bool cmn_rand_open(struct cmn_rand *ret, const uint8_t seed[32])
 {
-    OSSL_LIB_CTX *ctx = OSSL_LIB_CTX_new();
+    struct cmn_rand r = {.ctx = OSSL_LIB_CTX_new()};
 
-    if (!ctx)
-        return NULL;
+    if (!r.ctx)
+        return false;
     init_seed = seed;
-    int ok = OSSL_PROVIDER_add_builtin(ctx, "cocobox-seeded", provider_init) &&
-             OSSL_PROVIDER_load(ctx, "cocobox-seeded") && OSSL_PROVIDER_load(ctx, "default") &&
-             RAND_set_DRBG_type(ctx, "COCOBOX-SEEDED", "provider=cocobox-seeded", NULL, NULL);
+    bool ok = OSSL_PROVIDER_add_builtin(r.ctx, "cocobox-seeded", provider_init) &&
+              (r.seeded = OSSL_PROVIDER_load(r.ctx, "cocobox-seeded")) &&
+              (r.base = OSSL_PROVIDER_load(r.ctx, "default")) &&
+              RAND_set_DRBG_type(r.ctx, "COCOBOX-SEEDED", "provider=cocobox-seeded", NULL, NULL);
     init_seed = NULL;
     if (!ok) {
-        OSSL_LIB_CTX_free(ctx);
-        return NULL;
+        cmn_rand_close(&r);
+        return false;
     }
-    return ctx;
+    *ret = r;
+    return true;
+}
+
+void cmn_rand_close(struct cmn_rand *r)
+{
+    /* OSSL_PROVIDER_unload(3): what was loaded by hand stays until it is unloaded by hand */
+    if (r->base)
+        (void)OSSL_PROVIDER_unload(r->base);
+    if (r->seeded)
+        (void)OSSL_PROVIDER_unload(r->seeded);
+    OSSL_LIB_CTX_free(r->ctx);
+    *r = (struct cmn_rand){0};
 }

@@ -3,12 +3,18 @@
 #define CMN_RAND_PROVIDER_H
 
 #include <openssl/types.h>
+#include <stdbool.h>
 #include <stdint.h>
 
-/*
- * A library context whose random numbers are the SHA-256 counter stream of the seed; everything else is
- * the default provider's. NULL on failure; free with OSSL_LIB_CTX_free.
- */
-OSSL_LIB_CTX *cmn_rand_libctx_new(const uint8_t seed[32]);
+struct cmn_rand {
+    OSSL_LIB_CTX *ctx; /* its random numbers are the SHA-256 counter stream of the seed, the rest is
+                          the default provider's */
+    OSSL_PROVIDER *seeded;
+    OSSL_PROVIDER *base;
+};
+
+/* False when OpenSSL refuses; *ret is written only on success. */
+bool cmn_rand_open(struct cmn_rand *ret, const uint8_t seed[32]);
+void cmn_rand_close(struct cmn_rand *r); /* all zero is ok */
 
 #endif
