@@ -5,6 +5,7 @@
 #include "tests/testlib/testlib.h"
 
 #include "common/snp/certs.h"
+#include "common/snp/report.h"
 #include "kbs-lite/lib/verifier.h"
 
 #include <stdio.h>
