@@ -2,7 +2,7 @@
 # test-kbs-lite.sh KBS_LITE FAKE_TEE - the daemon as a user starts it: refusals to start, hostile requests,
 # limits, and that it is still there afterwards.
 set -u
-kbs=$1 tee=$2
+kbs=$(realpath "$1") tee=$(realpath "$2")
 dir=$(mktemp -d) pid=
 trap '[ -n "$pid" ] && kill "$pid" 2>/dev/null; rm -rf "$dir"' EXIT
 cd "$dir" || exit 1
