@@ -2,6 +2,7 @@
 #include "sim/image/inflate.h"
 
 #include <archive.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
