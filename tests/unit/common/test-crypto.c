@@ -163,7 +163,8 @@ static void vectors_of_digests_and_kdfs(void)
     T_EQ_MEM(out, want.data, 32);
     cmn_buf_done(&want);
     /* HKDF-SHA-384, computed with Python's hmac from RFC 5869 */
-    want = t_unhex(HKDF_VECTOR);
+    want = t_unhex("ff2821ea0cd3c7538ec9b5389296250aba05bd99732173227ad031ef26c2e009"
+                   "a35a86435b8d4fdd5efadda5af50345e70004c98669233e97d467d79ce061497");
     T_OK(cmn_hkdf(env, cmn_bytes(ikm, 32), "salt", text("info"), out, 64, NULL), NULL);
     T_EQ_MEM(out, want.data, 64);
     cmn_buf_done(&want);
@@ -190,7 +191,7 @@ static void vectors_of_aes(void)
     cmn_buf_done(&key);
     /* AES-256-GCM, key 00..1f, iv 00..0b; computed with Python's cryptography */
     auto_buf struct cmn_buf sealed = {0};
-    want = t_unhex(GCM_VECTOR);
+    want = t_unhex("376eb772abc5b67ef535519ee121298002ed4e265959884c0456");
     T_OK(cmn_gcm_seal(env, kek.data, kek.data, text("aad"), text("plain text"), &sealed, NULL), NULL);
     T_EQ_INT(sealed.len, want.len);
     T_EQ_MEM(sealed.data, want.data, want.len);
@@ -295,8 +296,7 @@ static void keys_round_trip_as_pem(void)
 
 static void same_seed_same_keys_and_signatures(void)
 {
-    auto_buf_secret struct cmn_buf pem[3] = {{0}};
-    auto_buf struct cmn_buf sig[3] = {{0}};
+    struct cmn_buf pem[3] = {{0}}, sig[3] = {{0}};
 
     for (int i = 0; i < 3; i++) {
         auto_env struct cmn_env *world = NULL;
