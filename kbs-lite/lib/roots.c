@@ -64,10 +64,8 @@ static int add_test(struct kbs_roots *roots, struct cmn_env *env, struct cmn_byt
         auto_x509 X509 *cert = X509_new_ex(cmn_env_libctx(env), NULL);
         enum snp_product product;
         bool is_ark;
-        if (!PEM_read_bio_X509(bio, &cert, NULL, NULL)) {
-            cert = NULL;
+        if (!PEM_read_bio_X509(bio, &cert, NULL, NULL))
             break;
-        }
         struct kbs_root_family *f = who_is(cert, &product, &is_ark) == 0 ? test_family(roots, product) : NULL;
         EVP_PKEY **slot = !f ? NULL : is_ark ? &f->ark : &f->ask;
         if (!slot || *slot)
