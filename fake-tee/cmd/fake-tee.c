@@ -88,6 +88,8 @@ static int field(const char *hex, const char *what, uint8_t *out, size_t len, st
     if (!hex)
         return 0;
     int r = cmn_unhex(hex, strlen(hex), &b, err);
+    if (r == -EBADMSG)
+        r = -EINVAL; /* wrong use */
     if (r < 0)
         return cmn_err_wrap(err, r, "%s", what);
     if (b.len > len)
