@@ -123,6 +123,56 @@ static void jws_of_another_key_or_changed_is_refused(void)
     T_ERR(cmn_jws_verify(env, key, "a.b", &err), -EBADMSG, &err, "three parts");
 }
 
+/* A server whose iv or tag has another length, or moves bytes from one member to the next, is refused. */
+static void members_of_other_lengths_are_refused(void)
+{
+    auto_pkey EVP_PKEY *key = key_of("P-256");
+    auto_free char *jwe = seal(key, "");
+    auto_buf struct cmn_buf out = {0};
+    static const struct {
+        const char *name, *value, *says;
+    } bad[] = {
+        {"tag", "", "tag of 0"},          {"tag", "AAAA", "tag of 3"},
+        {"iv", "", "iv of 0"},            {"iv", "AAAAAAAAAAAAAAAAAAAAAA", "iv of 16"},
+        {"encrypted_key", "", "0 bytes"}, {"encrypted_key", "AAAA", "3 bytes, want 40"},
+        {"tag", "A", "'tag'"},            {"protected", "AAAA", NULL},
+    };
+    struct cmn_err err = {0};
+
+    T_OK(cmn_jwe_open(env, key, cmn_bytes(jwe, strlen(jwe)), &out, &err), &err);
+    T_EQ_INT(out.len, 0); /* an empty secret is a secret */
+    for (size_t i = 0; i < CMN_ARRAY_SIZE(bad); i++) {
+        auto_json json_t *json = NULL;
+        T_OK(cmn_json_load(cmn_bytes(jwe, strlen(jwe)), 8, &json, NULL), NULL);
+        (void)json_object_set_new(json, bad[i].name, json_string(bad[i].value));
+        auto_free char *text = cmn_json_dump(json);
+        T_ERR(cmn_jwe_open(env, key, cmn_bytes(text, strlen(text)), &out, &err), -EBADMSG, &err,
+              bad[i].says);
+    }
+    T_EQ_INT(out.len, 0);
+}
+
+/* RFC 7515, A.3 */
+static void jws_of_the_rfc_verifies(void)
+{
+    static const char jwk_text[] =
+        "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\","
+        "\"y\":\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0\"}";
+    static const char jws[] =
+        "eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9p"
+        "c19yb290Ijp0cnVlfQ.DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-"
+        "Kg6NU1Q";
+    auto_json json_t *jwk = NULL, *h = NULL, *p = NULL;
+    auto_pkey EVP_PKEY *key = NULL;
+    struct cmn_err err = {0};
+
+    T_OK(cmn_json_load(cmn_bytes(jwk_text, strlen(jwk_text)), 8, &jwk, &err), &err);
+    T_OK(cmn_jwk_to_key(env, jwk, &key, &err), &err);
+    T_OK(cmn_jws_verify(env, key, jws, &err), &err);
+    T_OK(cmn_jws_parse(jws, &h, &p, &err), &err);
+    T_EQ_STR(cmn_json_str(p, "iss"), "joe");
+}
+
 static void all_is_freed(void)
 {
     cmn_env_unref(env);
@@ -133,4 +183,6 @@ TEST_MAIN("jose", {"a changed or foreign JWE does not open", changed_or_foreign_
           {"unsupported keys are refused", unsupported_keys_are_refused},
           {"JWE round trips with the canonical header", jwe_round_trips_with_the_canonical_header},
           {"a JWS of another key, or changed, is refused", jws_of_another_key_or_changed_is_refused},
+          {"members of other lengths are refused", members_of_other_lengths_are_refused},
+          {"a JWS of the RFC verifies", jws_of_the_rfc_verifies},
           {"all is freed", all_is_freed})
