@@ -34,7 +34,10 @@ struct sim_initdata_opts {
     const char *kbs_url; /* "http://kbs.local:8080" */
     const char *const *insecure_registries; /* hosts to reach by plain HTTP */
     size_t n_insecure_registries;
+    bool attest_eager; /* the data hub fetches SIM_EAGER_RESOURCE when it starts, which attests */
 };
+
+#define SIM_EAGER_RESOURCE "default/attest/eager"
 
 /* aa.toml and cdh.toml as a user of peer pods writes them. Free with sim_initdata_done. */
 int sim_initdata_build(struct cmn_env *env, const struct sim_initdata_opts *opts,

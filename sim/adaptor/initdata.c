@@ -11,6 +11,11 @@
 
 enum { INITDATA_MAX = 1 << 20 };
 
+#define EAGER                                                                                      \
+    "[[credentials]]\n"                                                                            \
+    "resource_uri = \"kbs:///" SIM_EAGER_RESOURCE "\"\n"                                            \
+    "path = \"/run/confidential-containers/cdh/kbs/eager\"\n"
+
 void sim_initdata_done(struct sim_initdata *d)
 {
     cmn_buf_done(&d->toml);
@@ -134,7 +139,7 @@ static int print_toml(const struct sim_initdata_opts *opts, struct cmn_buf *t)
                            "'''\n\n"
                            "\"cdh.toml\" = '''\n"
                            "socket = \"unix:///run/confidential-containers/cdh.sock\"\n"
-                           "credentials = []\n\n"
+                           "%s\n"
                            "[kbc]\n"
                            "name = \"cc_kbc\"\n"
                            "url = \"%s\"\n\n"
@@ -142,7 +147,8 @@ static int print_toml(const struct sim_initdata_opts *opts, struct cmn_buf *t)
                            "max_concurrent_layer_downloads_per_image = 1\n\n"
                            "[image.registry_config]\n"
                            "unqualified-search-registries = [\"docker.io\"]\n",
-                           opts->kbs_url, opts->kbs_url);
+                           opts->kbs_url, opts->attest_eager ? EAGER : "credentials = []\n",
+                           opts->kbs_url);
 
     for (size_t i = 0; r >= 0 && i < opts->n_insecure_registries; i++)
         r = cmn_buf_printf(t,

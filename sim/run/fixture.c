@@ -1,0 +1,101 @@
+/* fixture.c - see fixture.h. */
+#include "sim/run/fixture.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+enum { SCRIPT_TIMEOUT_MS = 120000 };
+
+/* Starts the script in a process group of its own, with signals as a shell would have them. */
+static int start(const char *script, const char *name, const char *folder, pid_t *ret,
+                 struct cmn_err *err)
+{
+    char *const argv[] = {(char *)(uintptr_t)script, (char *)(uintptr_t)name,
+                          (char *)(uintptr_t)folder, NULL};
+    posix_spawnattr_t attr;
+    posix_spawn_file_actions_t actions;
+    sigset_t none;
+
+    (void)sigemptyset(&none);
+    (void)posix_spawnattr_init(&attr);
+    (void)posix_spawn_file_actions_init(&actions);
+    (void)posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
+    (void)posix_spawnattr_setsigmask(&attr, &none);
+    (void)posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+    (void)posix_spawn_file_actions_adddup2(&actions, 2, 1); /* stdout is for events */
+    int r = posix_spawn(ret, script, &actions, &attr, argv, environ);
+    (void)posix_spawn_file_actions_destroy(&actions);
+    (void)posix_spawnattr_destroy(&attr);
+    return r ? cmn_err_set(err, r, "cannot run '%.200s': %s", script, strerror(r)) : 0;
+}
+
+static int wait_for(pid_t pid, int stop_fd, int *ret_status, struct cmn_err *err)
+{
+    auto_close int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    struct pollfd fds[2] = {{pidfd, POLLIN, 0}, {stop_fd, POLLIN, 0}};
+    int n, r = 0;
+
+    do
+        n = poll(fds, 2, pidfd < 0 ? 0 : SCRIPT_TIMEOUT_MS);
+    while (n < 0 && errno == EINTR);
+    if (pidfd >= 0 && n == 0)
+        r = cmn_err_set(err, ETIMEDOUT, "it took more than %d s", SCRIPT_TIMEOUT_MS / 1000);
+    else if (n > 0 && !fds[0].revents)
+        r = cmn_err_reason(err, EINTR, CMN_REASON_RUN_INTERRUPTED, "interrupted");
+    if (r < 0)
+        (void)kill(-pid, SIGKILL);
+    while (waitpid(pid, ret_status, 0) < 0 && errno == EINTR)
+        continue;
+    return r;
+}
+
+static int make(const char *script, const char *name, const char *folder, int stop_fd,
+                struct cmn_err *err)
+{
+    int status = 0;
+    pid_t pid;
+
+    if (!script)
+        return cmn_err_set(err, ENOENT, "image fixture '%s' is missing: no folder '%s'", name, folder);
+    int r = start(script, name, folder, &pid, err);
+    if (r == 0)
+        r = wait_for(pid, stop_fd, &status, err);
+    if (r < 0)
+        return cmn_err_wrap(err, r, "making image fixture '%s'", name);
+    if (!WIFEXITED(status) || WEXITSTATUS(status))
+        return cmn_err_reason(err, ENOEXEC, CMN_REASON_HOST_TOOL_MISSING,
+                              "'%.200s %s' failed with status %d: see its output", script, name,
+                              WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+    return 0;
+}
+
+int sim_fixture_open(const char *cache_dir, const char *name, const char *script, int stop_fd,
+                     struct sim_oci_store **ret, struct cmn_err *err)
+{
+    char folder[4096], index[4200];
+    struct stat st;
+
+    if ((size_t)snprintf(folder, sizeof(folder), "%s/images", cache_dir) >= sizeof(folder) - 256)
+        return cmn_err_set(err, ENAMETOOLONG, "the cache folder's name is too long");
+    int r = cmn_mkdir_p(folder, 0700, err);
+    if (r < 0)
+        return r;
+    (void)snprintf(folder + strlen(folder), 256, "/%.200s", name);
+    (void)snprintf(index, sizeof(index), "%s/index.json", folder);
+    if (stat(index, &st) < 0) {
+        r = make(script, name, folder, stop_fd, err);
+        if (r < 0)
+            return r;
+    }
+    return sim_oci_store_open(folder, ret, err);
+}

@@ -1,0 +1,214 @@
+/*
+ * launch.c - the launch as the PSP sees it. In the process backend no firmware or kernel is loaded, so what is
+ * measured is what makes this guest this guest: its command line and shape, and its programs.
+ */
+#include "common/enc/enc.h"
+#include "sim/run/run-internal.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { PAGE = 4096, MAX_PROGRAM_BYTES = 256 << 20 };
+
+#define GPA_SHAPE    0x100000u
+#define GPA_PROGRAMS 0x101000u
+
+static const char *const programs[] = {
+    "api-server-rest", "attestation-agent", "cocobox-init",
+    "confidential-data-hub", "kata-agent", "process-user-data",
+};
+
+/* One digest over name and bytes of every program of the guest. */
+static int hash_programs(struct sim_run *run, struct cmn_err *err)
+{
+    uint8_t digests[CMN_ARRAY_SIZE(programs) * 32] = {0};
+
+    for (size_t i = 0; i < CMN_ARRAY_SIZE(programs); i++) {
+        auto_buf struct cmn_buf bytes = {0};
+        auto_free char *path = NULL;
+        if (asprintf(&path, "%s/%s", run->opts->guest_bin_dir, programs[i]) < 0)
+            return cmn_err_set(err, ENOMEM, "no memory");
+        int r = cmn_file_read(path, MAX_PROGRAM_BYTES, &bytes, err);
+        if (r < 0)
+            return cmn_err_wrap(err, r, "program of the guest");
+        r = cmn_hash(run->opts->env, "SHA256", bytes.data, bytes.len, digests + 32 * i, err);
+        if (r < 0)
+            return r;
+    }
+    return cmn_hash(run->opts->env, "SHA256", digests, sizeof(digests), run->programs, err);
+}
+
+static int measure(struct sim_run *run, const struct sim_guest_spec *g, struct ftee_psp *psp,
+                   struct cmn_err *err)
+{
+    uint8_t page[PAGE] = {0};
+    auto_free char *hex = cmn_hex(run->programs, sizeof(run->programs));
+
+    if (!hex)
+        return cmn_err_set(err, ENOMEM, "no memory");
+    (void)snprintf((char *)page, PAGE, "cmdline=%s\nvcpus=%u\n", g->cmdline, g->vcpus);
+    int r = ftee_psp_launch_update(psp, FTEE_PAGE_NORMAL, GPA_SHAPE, page, err);
+    if (r < 0)
+        return r;
+    memset(page, 0, sizeof(page));
+    (void)snprintf((char *)page, PAGE, "programs=%s\n", hex);
+    return ftee_psp_launch_update(psp, FTEE_PAGE_NORMAL, GPA_PROGRAMS, page, err);
+}
+
+static int start(struct sim_run *run, const char *stream, struct ftee_ca *ca,
+                 const struct sim_guest_spec *g, struct ftee_psp **ret, struct cmn_err *err)
+{
+    auto_env struct cmn_env *env = NULL;
+    struct ftee_psp *psp = NULL;
+    struct ftee_launch launch = {
+        .policy = g->policy, .report_version = g->report_version, .chip = g->chip};
+    int r = cmn_env_derive(run->opts->env, stream, &env, err);
+
+    if (r == 0)
+        r = ftee_psp_launch_start(env, ca, &launch, &psp, err);
+    if (r == 0)
+        r = measure(run, g, psp, err);
+    if (r < 0) {
+        ftee_psp_free(psp);
+        return r;
+    }
+    *ret = psp;
+    return 0;
+}
+
+static int open_ca(struct sim_run *run, enum snp_product product, struct ftee_ca **ret,
+                   struct cmn_err *err)
+{
+    auto_env struct cmn_env *env = NULL;
+    auto_free char *dir = NULL;
+
+    if (asprintf(&dir, "%s/ca", run->opts->cache_dir) < 0)
+        return cmn_err_set(err, ENOMEM, "no memory");
+    int r = cmn_mkdir_p(dir, 0700, err);
+    if (r == 0)
+        r = cmn_env_derive(run->opts->env, "ca", &env, err);
+    return r < 0 ? r : ftee_ca_open(env, dir, product, ret, err);
+}
+
+static int make_initdata(struct sim_run *run, struct cmn_err *err)
+{
+    const char *insecure[MAX_REGISTRIES];
+    struct sim_initdata_opts opts = {.kbs_url = SIM_KBS_URL,
+                                     .insecure_registries = insecure,
+                                     .n_insecure_registries = run->n_hosts,
+                                     .attest_eager = run->plan->attest_eager};
+
+    if (run->plan->pod.init_data)
+        return sim_initdata_decode(run->opts->env, run->plan->pod.init_data, &run->initdata, err);
+    for (size_t i = 0; i < run->n_hosts; i++)
+        insecure[i] = run->hosts[i].host;
+    return sim_initdata_build(run->opts->env, &opts, &run->initdata, err);
+}
+
+static int make_ids(struct sim_run *run, struct cmn_err *err)
+{
+    auto_env struct cmn_env *guest = NULL;
+    auto_free char *hex = NULL;
+    uint8_t bytes[32];
+    int r = cmn_env_random(run->opts->env, bytes, sizeof(bytes), err);
+
+    if (r < 0)
+        return r;
+    hex = cmn_hex(bytes, sizeof(bytes));
+    if (!hex)
+        return cmn_err_set(err, ENOMEM, "no memory");
+    (void)snprintf(run->sandbox_id, sizeof(run->sandbox_id), "%s", hex);
+    if (!cmn_env_is_seeded(run->opts->env))
+        return 0;
+    auto_free char *seed = NULL;
+    r = cmn_env_derive(run->opts->env, "guest", &guest, err);
+    if (r == 0 && cmn_env_seed(guest, bytes) == 0)
+        seed = cmn_hex(bytes, sizeof(bytes));
+    if (r == 0 && !seed)
+        return cmn_err_set(err, ENOMEM, "no memory");
+    if (r == 0)
+        (void)snprintf(run->seed, sizeof(run->seed), "%s", seed);
+    return r;
+}
+
+static void tell(struct sim_run *run)
+{
+    const struct sim_guest_spec *g = &run->plan->guest;
+    uint8_t digest[48];
+    auto_free char *host_data = cmn_hex(run->initdata.host_data, 32);
+    auto_free char *measurement = NULL;
+
+    if (!run->psp) {
+        sim_run_emit(run, SIM_PHASE_CREATE_PEER_POD, "cocobox", "launch", SIM_OK, CMN_REASON_NONE,
+                     "no TEE: the attestation agent falls back to sample evidence",
+                     json_pack("{s:s, s:s?}", "tee", "sample", "initdata_digest", host_data));
+        return;
+    }
+    ftee_psp_measurement(run->psp, digest);
+    measurement = cmn_hex(digest, sizeof(digest));
+    sim_run_emit(run, SIM_PHASE_CREATE_PEER_POD, "psp", "psp.launch", SIM_OK, CMN_REASON_NONE, NULL,
+                 json_pack("{s:s, s:s, s:i, s:s, s:s?, s:s?}", "tee", "snp", "product",
+                           snp_product_name(g->product), "vcpus", (int)g->vcpus, "cmdline",
+                           g->cmdline, "measurement", measurement, "host_data", host_data));
+}
+
+int sim_run_launch(struct sim_run *run, struct cmn_err *err)
+{
+    const struct sim_guest_spec *g = &run->plan->guest;
+    int r = make_ids(run, err);
+
+    if (r == 0)
+        r = make_initdata(run, err);
+    if (r == 0 && g->tee == SIM_TEE_SNP) {
+        r = hash_programs(run, err);
+        if (r == 0)
+            r = open_ca(run, g->product, &run->ca, err);
+        if (r == 0)
+            r = start(run, "psp", run->ca, g, &run->psp, err);
+        if (r == 0)
+            r = ftee_psp_launch_finish(run->psp, run->initdata.host_data, err);
+    }
+    if (r == 0)
+        tell(run);
+    return r;
+}
+
+/* What an owner would register for that launch, under the names the default policy asks for. */
+int sim_run_reference_values(struct sim_run *run, json_t **ret, struct cmn_err *err)
+{
+    const struct sim_guest_spec *g = &run->plan->reference_guest;
+    struct snp_tcb tcb = ftee_default_tcb(g->product);
+    struct ftee_psp *psp = NULL;
+    struct ftee_ca *other = NULL;
+    uint8_t digest[48];
+    int r = 0;
+
+    if (g->tee != SIM_TEE_SNP || !run->ca)
+        return cmn_err_set(err, ENOTSUP, "reference values can be computed for tee snp only");
+    if (g->product != run->plan->guest.product)
+        r = open_ca(run, g->product, &other, err);
+    if (r == 0)
+        r = start(run, "reference", other ? other : run->ca, g, &psp, err);
+    if (r == 0) {
+        ftee_psp_measurement(psp, digest);
+        auto_free char *hex = cmn_hex(digest, sizeof(digest));
+        *ret = json_pack(
+            "{s:[s?], s:[i], s:[i], s:[i], s:[i], s:b, s:b, s:i, s:i, s:b, s:b}",
+            "snp_launch_measurement", hex, "snp_bootloader", tcb.bootloader, "snp_microcode",
+            tcb.microcode, "snp_snp_svn", tcb.snp, "snp_tee_svn", tcb.tee, "snp_smt_enabled", 1,
+            "snp_tsme_enabled", 0, "snp_guest_abi_major", (int)(g->policy >> 8 & 0xFF),
+            "snp_guest_abi_minor", (int)(g->policy & 0xFF), "snp_single_socket",
+            !!(g->policy & SNP_POLICY_SINGLE_SOCKET), "snp_smt_allowed",
+            !!(g->policy & SNP_POLICY_SMT));
+        if (!*ret)
+            r = cmn_err_set(err, ENOMEM, "no memory");
+    }
+    ftee_psp_free(psp);
+    ftee_ca_free(other);
+    return r;
+}

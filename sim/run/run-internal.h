@@ -1,0 +1,127 @@
+/* run-internal.h - the parts of one run; private to sim/run. */
+#ifndef SIM_RUN_INTERNAL_H
+#define SIM_RUN_INTERNAL_H
+
+#include "fake-tee/psp.h"
+#include "kbs-lite/kbs.h"
+#include "sim/backend/backend.h"
+#include "sim/registry/registry.h"
+#include "sim/run/run.h"
+
+#include <pthread.h>
+
+enum {
+    OUTPUT_KEPT_MAX = 1 << 20, /* per stream, for expect: and --json */
+    MAX_REGISTRIES = 12,
+    MAX_WARNS_SEEN = CMN_REASON_COUNT,
+};
+
+#define SIM_KBS_URL "http://kbs.local:8080"
+
+struct sim_output {
+    struct cmn_buf stream[2];
+    bool cut[2];
+};
+
+struct sim_registry_host { /* one host[:port] that images are pulled from */
+    char name[256]; /* without the port */
+    char host[256]; /* with it */
+    uint16_t port;
+    char listener[32];
+};
+
+struct sim_run {
+    const struct sim_plan *plan;
+    const struct sim_run_opts *opts;
+    struct sim_bus *bus;
+
+    /* launch */
+    struct cmn_supervisor *sup;
+    struct ftee_ca *ca;
+    struct ftee_psp *psp;
+    struct sim_initdata initdata;
+    uint8_t programs[32]; /* hash over the guest's programs */
+    char sandbox_id[65];
+    char seed[65]; /* for the guest, "" without one */
+
+    /* images */
+    struct sim_oci_store **stores; /* per image: what is served */
+    struct sim_oci_store **sources; /* per image: what it was made from, NULL if the same */
+    json_t **configs;
+    struct sim_registry *registry;
+    struct sim_registry_host hosts[MAX_REGISTRIES];
+    size_t n_hosts;
+
+    /* servers */
+    struct kbs *kbs;
+    struct sim_machine *machine;
+    struct cmn_http_server *kbs_server;
+    struct cmn_http_server *registry_servers[MAX_REGISTRIES];
+    struct ftee_psp_server *psp_server;
+
+    /* what the guest says */
+    pthread_t console;
+    bool console_runs;
+
+    /* deadline and signals */
+    pthread_t watcher;
+    bool watcher_runs;
+    int watch_pipe[2];
+
+    struct sim_adaptor *adaptor;
+    struct sim_output *outputs; /* per container */
+    pthread_mutex_t lock;       /* of what follows */
+    bool stopped;               /* by deadline or signal */
+    bool interrupted;
+    json_t *first_evidence; /* wire.attest replay */
+
+    /* seen by our subscriber, under the bus's lock */
+    struct sim_event *cause;
+    bool warned[CMN_REASON_COUNT];
+    bool completed;
+    int exit_code;
+};
+
+/* emit.c */
+void sim_run_emit(struct sim_run *run, enum sim_phase phase, const char *actor, const char *name,
+                  enum sim_outcome outcome, enum cmn_reason code, const char *message,
+                  json_t *details /* taken over */);
+/* A failure from err: refused when a check said no (-EACCES, -EKEYREJECTED, -EBADMSG), else failed. */
+void sim_run_emit_err(struct sim_run *run, enum sim_phase phase, const char *actor,
+                      const char *name, const struct cmn_err *err);
+
+/* launch.c: test chain, launch digest, host_data, reference values */
+int sim_run_launch(struct sim_run *run, struct cmn_err *err) CMN_MUST_USE;
+int sim_run_reference_values(struct sim_run *run, json_t **ret, struct cmn_err *err) CMN_MUST_USE;
+
+/* images.c: fixtures, encrypted variants, registry content; image keys into the broker */
+int sim_run_images(struct sim_run *run, struct cmn_err *err) CMN_MUST_USE;
+void sim_run_images_done(struct sim_run *run);
+/* run->hosts from the references of the plan. */
+int sim_run_hosts(struct sim_run *run, struct cmn_err *err) CMN_MUST_USE;
+/* The OCI config of the image that a container names; NULL if none is served. */
+const json_t *sim_run_image_config(const struct sim_run *run, const char *reference);
+
+/* serve.c: the broker, the machine, servers on its listeners */
+int sim_run_kbs(struct sim_run *run, struct cmn_err *err) CMN_MUST_USE;
+int sim_run_machine(struct sim_run *run, struct cmn_err *err) CMN_MUST_USE;
+int sim_run_serve(struct sim_run *run, struct cmn_err *err) CMN_MUST_USE;
+void sim_run_serve_done(struct sim_run *run);
+
+/* faults.c */
+void sim_run_fault_report(void *run, uint8_t report[SNP_REPORT_BYTES]);
+void sim_run_fault_registry(void *run, const char *point, struct cmn_buf *bytes);
+cmn_http_handler sim_run_kbs_handler; /* kbs_http_handler with the wire.attest faults before it */
+bool sim_run_has_fault(const struct sim_run *run, const char *at);
+
+/* watch.c: console, deadline, signals */
+int sim_run_console_start(struct sim_run *run, struct cmn_err *err) CMN_MUST_USE;
+int sim_run_watch_start(struct sim_run *run, struct cmn_err *err) CMN_MUST_USE;
+void sim_run_watch_stop(struct sim_run *run);
+void sim_run_console_join(struct sim_run *run);
+
+/* verdict.c */
+void sim_run_subscribe(void *run, const struct sim_event *event);
+void sim_run_judge(struct sim_run *run, struct sim_verdict *ret);
+
+#endif
