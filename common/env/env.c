@@ -18,7 +18,7 @@ struct clock { /* shared by an env and all that derive from it */
 
 struct cmn_env {
     atomic_int refs;
-    struct clock *clock; /* NULL: the system's */
+    struct clock *clock;  /* NULL: the system's */
     struct cmn_rand rand; /* all NULL for the system: OpenSSL's default context */
     uint8_t seed[32];
 };

@@ -11,8 +11,8 @@
  *     ...
  *     cmn_env_unref(psp); cmn_env_unref(env);
  *
- * An env may be used by several threads; the order in which threads draw from one stream is theirs,
- * so give each actor its own derived env where repeatability matters.
+ * An env may be used by several threads and none sees the bytes of another; but the order in which
+ * they draw is theirs, so give each actor its own derived env where repeatability matters.
  */
 #ifndef CMN_ENV_H
 #define CMN_ENV_H
@@ -32,7 +32,7 @@ int cmn_env_new_system(struct cmn_env **ret, struct cmn_err *err) CMN_MUST_USE;
 /* seed: any bytes; they are hashed. */
 int cmn_env_new_seeded(const void *seed, size_t len, struct cmn_env **ret,
                        struct cmn_err *err) CMN_MUST_USE;
-/* A child with its own random stream named by label; shares the clock. Of a system env: another ref. */
+/* A child with its own random stream named by label; shares the clock. Of a system env: itself. */
 int cmn_env_derive(struct cmn_env *env, const char *label, struct cmn_env **ret,
                    struct cmn_err *err) CMN_MUST_USE;
 struct cmn_env *cmn_env_ref(struct cmn_env *env);
@@ -41,16 +41,18 @@ void cmn_env_cleanup(struct cmn_env **env);
 #define auto_env __attribute__((cleanup(cmn_env_cleanup)))
 
 bool cmn_env_is_seeded(const struct cmn_env *env);
-/* 32 bytes that name this stream (to hand a child's world to another process); -ENODATA for system. */
+/* 32 bytes that name this stream, to hand it to another process; -ENODATA for the system's. */
 int cmn_env_seed(const struct cmn_env *env, uint8_t out[32]) CMN_MUST_USE;
 
 /* Library context for every OpenSSL call; NULL stands for OpenSSL's default one. */
 OSSL_LIB_CTX *cmn_env_libctx(struct cmn_env *env);
 int cmn_env_random(struct cmn_env *env, void *out, size_t len, struct cmn_err *err) CMN_MUST_USE;
 
-int64_t cmn_env_now(struct cmn_env *env);     /* seconds since 1970, UTC */
-int64_t cmn_env_now_ms(struct cmn_env *env);  /* the same in milliseconds */
-uint64_t cmn_env_mono_us(struct cmn_env *env); /* for durations; a seeded clock moves only by sleeping */
-void cmn_env_sleep_ms(struct cmn_env *env, unsigned ms); /* seeded: moves the clock, returns at once */
+int64_t cmn_env_now(struct cmn_env *env);    /* seconds since 1970, UTC */
+int64_t cmn_env_now_ms(struct cmn_env *env); /* the same in milliseconds */
+/* For durations; a seeded clock moves only by sleeping. */
+uint64_t cmn_env_mono_us(struct cmn_env *env);
+/* Seeded: moves the clock and returns at once. */
+void cmn_env_sleep_ms(struct cmn_env *env, unsigned ms);
 
 #endif

@@ -17,9 +17,9 @@
 #include <string.h>
 
 /*
- * One stream per library context, drawn from under a lock. OpenSSL makes a primary and, per thread, a
- * public and a private generator, and gives them nothing to tell them apart: with a stream each they
- * would all repeat the same bytes.
+ * One stream per library context, drawn from under a lock. OpenSSL makes a primary and, per thread,
+ * a public and a private generator, and gives them nothing to tell them apart: with a stream each
+ * they would all repeat the same bytes.
  */
 struct stream {
     uint8_t seed[32];
@@ -35,8 +35,8 @@ struct rand_ctx {
 };
 
 /*
- * The provider's init function gets no argument of ours, so the seed of the context that is being made
- * travels in a variable of this thread.
+ * The provider's init function gets no argument of ours, so the seed of the context that is being
+ * made travels in a variable of this thread.
  */
 static __thread const uint8_t *init_seed;
 
@@ -58,8 +58,8 @@ static void rand_free(void *vctx)
     free(vctx);
 }
 
-static int rand_instantiate(void *vctx, unsigned strength, int prediction, const unsigned char *pstr,
-                            size_t pstr_len, const OSSL_PARAM params[])
+static int rand_instantiate(void *vctx, unsigned strength, int prediction,
+                            const unsigned char *pstr, size_t pstr_len, const OSSL_PARAM params[])
 {
     (void)strength;
     (void)prediction;
@@ -129,8 +129,7 @@ static int rand_get_params(void *vctx, OSSL_PARAM params[])
 
     if ((p = OSSL_PARAM_locate(params, OSSL_RAND_PARAM_STATE)) && !OSSL_PARAM_set_int(p, c->state))
         return 0;
-    if ((p = OSSL_PARAM_locate(params, OSSL_RAND_PARAM_STRENGTH)) &&
-        !OSSL_PARAM_set_uint(p, 256))
+    if ((p = OSSL_PARAM_locate(params, OSSL_RAND_PARAM_STRENGTH)) && !OSSL_PARAM_set_uint(p, 256))
         return 0;
     if ((p = OSSL_PARAM_locate(params, OSSL_RAND_PARAM_MAX_REQUEST)) &&
         !OSSL_PARAM_set_size_t(p, 1 << 20))

@@ -3,9 +3,12 @@
 
 #include <curl/curl.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+#define HEADERS_MAX (128 * 1024)
 
 struct cmn_http_client {
     CURL *curl;
@@ -31,7 +34,11 @@ int cmn_http_client_new(const struct cmn_http_client_opts *opts, struct cmn_http
     (void)curl_easy_setopt(c->curl, CURLOPT_NOSIGNAL, 1L);
     (void)curl_easy_setopt(c->curl, CURLOPT_PROTOCOLS_STR, "http,https");
     (void)curl_easy_setopt(c->curl, CURLOPT_FOLLOWLOCATION, 0L);
-    (void)curl_easy_setopt(c->curl, CURLOPT_TIMEOUT_MS, opts->timeout_ms ? opts->timeout_ms : 60000L);
+    long timeout_ms = opts->timeout_ms ? opts->timeout_ms : 60000L;
+    (void)curl_easy_setopt(c->curl, CURLOPT_TIMEOUT_MS, timeout_ms);
+    (void)curl_easy_setopt(c->curl, CURLOPT_CONNECTTIMEOUT_MS,
+                           opts->connect_timeout_ms ? opts->connect_timeout_ms : timeout_ms);
+    (void)curl_easy_setopt(c->curl, CURLOPT_PROXY, opts->proxy ? opts->proxy : "");
     if (opts->user_agent)
         (void)curl_easy_setopt(c->curl, CURLOPT_USERAGENT, opts->user_agent);
     if (opts->cookies)
@@ -60,6 +67,7 @@ void cmn_http_client_free(struct cmn_http_client *client)
 void cmn_http_answer_done(struct cmn_http_answer *answer)
 {
     cmn_buf_done_secret(&answer->body);
+    cmn_buf_done_secret(&answer->headers);
     *answer = (struct cmn_http_answer){0};
 }
 
@@ -90,31 +98,59 @@ static size_t on_body(char *data, size_t size, size_t n, void *ctx)
     return t->failed < 0 ? 0 : len;
 }
 
-/* Copies the value of header `name` out of one header line, if it is that one. */
-static void header_value(const char *line, size_t len, const char *name, char *out, size_t cap)
+/* Keeps one header line as "name\0value\0". */
+static int keep_header(struct cmn_buf *headers, const char *line, size_t len)
 {
-    size_t n = strlen(name);
+    const char *end = line + len, *colon = memchr(line, ':', len);
 
-    if (len <= n || strncasecmp(line, name, n) != 0 || line[n] != ':')
-        return;
-    const char *p = line + n + 1, *end = line + len;
+    if (len >= 5 && memcmp(line, "HTTP/", 5) == 0) { /* a status line: a new answer begins */
+        cmn_buf_done(headers);
+        return 0;
+    }
+    if (!colon || memchr(line, 0, len))
+        return 0;
+    if (headers->len + len > HEADERS_MAX)
+        return -EMSGSIZE;
+    const char *p = colon + 1;
     while (p < end && (*p == ' ' || *p == '\t'))
         p++;
-    while (end > p && (end[-1] == '\r' || end[-1] == '\n' || end[-1] == ' '))
+    while (end > p && (end[-1] == '\r' || end[-1] == '\n' || end[-1] == ' ' || end[-1] == '\t'))
         end--;
-    size_t take = (size_t)(end - p) < cap - 1 ? (size_t)(end - p) : cap - 1;
-    memcpy(out, p, take);
-    out[take] = 0;
+    int r = cmn_buf_put(headers, line, (size_t)(colon - line));
+    if (r == 0)
+        r = cmn_buf_put(headers, "", 1);
+    if (r == 0)
+        r = cmn_buf_put(headers, p, (size_t)(end - p));
+    return r == 0 ? cmn_buf_put(headers, "", 1) : r;
+}
+
+const char *cmn_http_answer_header(const struct cmn_http_answer *answer, const char *name)
+{
+    const char *p = (const char *)answer->headers.data, *end = p ? p + answer->headers.len : p;
+
+    while (p < end) {
+        const char *value = p + strlen(p) + 1;
+        if (strcasecmp(p, name) == 0)
+            return value;
+        p = value + strlen(value) + 1;
+    }
+    return NULL;
 }
 
 static size_t on_header(char *data, size_t size, size_t n, void *ctx)
 {
-    struct cmn_http_answer *a = ((struct transfer *)ctx)->answer;
-    size_t len = size * n;
+    struct transfer *t = ctx;
 
-    header_value(data, len, "Content-Type", a->content_type, sizeof(a->content_type));
-    header_value(data, len, "Docker-Content-Digest", a->digest, sizeof(a->digest));
-    return len;
+    t->failed = keep_header(&t->answer->headers, data, size * n);
+    return t->failed < 0 ? 0 : size * n;
+}
+
+static void copy_header(const struct cmn_http_answer *answer, const char *name, char *out,
+                        size_t cap)
+{
+    const char *value = cmn_http_answer_header(answer, name);
+
+    (void)snprintf(out, cap, "%s", value ? value : "");
 }
 
 static int add_header(struct curl_slist **list, const char *name, const char *value)
@@ -134,32 +170,72 @@ static int add_header(struct curl_slist **list, const char *name, const char *va
     return 0;
 }
 
-static int set_request(CURL *curl, const struct cmn_http_call *call, struct curl_slist **headers)
+static int add_headers(struct curl_slist **list, const struct cmn_http_call *call, bool has_body)
 {
     auto_buf_secret struct cmn_buf bearer = {0};
-    bool has_body = strcmp(call->method, "POST") == 0 || strcmp(call->method, "PUT") == 0;
 
     if (call->bearer && cmn_buf_printf(&bearer, "Bearer %s", call->bearer) < 0)
         return -ENOMEM;
-    int r = add_header(headers, "Content-Type", call->content_type);
+    int r = add_header(list, "Content-Type", call->content_type);
     if (r == 0)
-        r = add_header(headers, "Accept", call->accept);
-    if (r == 0 && call->bearer)
-        r = add_header(headers, "Authorization", (const char *)bearer.data);
+        r = add_header(list, "Accept", call->accept);
+    if (r == 0)
+        r = add_header(list, "Authorization", (const char *)bearer.data);
     if (r == 0 && has_body)
-        r = add_header(headers, "Expect", ""); /* no 100-continue round trip */
+        r = add_header(list, "Expect", ""); /* no 100-continue round trip */
+    for (const char *const *h = call->headers; h && *h && r == 0; h++) {
+        if (strpbrk(*h, "\r\n") || !strchr(*h, ':'))
+            return -EINVAL;
+        struct curl_slist *next = curl_slist_append(*list, *h);
+        if (!next)
+            return -ENOMEM;
+        *list = next;
+    }
+    return r;
+}
+
+static int set_request(CURL *curl, const struct cmn_http_call *call, struct curl_slist **headers)
+{
+    bool has_body = strcmp(call->method, "POST") == 0 || strcmp(call->method, "PUT") == 0;
+
+    if (!*call->method || strpbrk(call->method, " \t\r\n"))
+        return -EINVAL;
+    int r = add_headers(headers, call, has_body);
     if (r < 0)
         return r;
+    (void)curl_easy_setopt(curl, CURLOPT_HTTPGET,
+                           1L); /* also undoes POST and NOBODY of the last call */
     if (has_body) {
         (void)curl_easy_setopt(curl, CURLOPT_POST, 1L);
         (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.len);
-        (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDS, call->body.len ? (const char *)call->body.data : "");
-    } else {
-        (void)curl_easy_setopt(curl, CURLOPT_HTTPGET, 1L);
+        (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDS,
+                               call->body.len ? (const char *)call->body.data : "");
+    } else if (strcmp(call->method, "HEAD") == 0) {
+        (void)curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
     }
     (void)curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, call->method);
     (void)curl_easy_setopt(curl, CURLOPT_HTTPHEADER, *headers);
     return curl_easy_setopt(curl, CURLOPT_URL, call->url) == CURLE_OK ? 0 : -EINVAL;
+}
+
+/* What went wrong, in upstream's words. */
+static int transfer_error(const struct transfer *t, CURLcode code, struct cmn_err *err)
+{
+    const char *url = t->call->url;
+
+    if (t->failed == -EFBIG)
+        return cmn_err_set(err, EFBIG, "answer of %.256s is larger than %zu bytes", url,
+                           t->call->max_body);
+    if (t->failed < 0)
+        return cmn_err_set(err, -t->failed, "reading the answer of %.256s failed: %s", url,
+                           strerror(-t->failed));
+    if (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL)
+        return cmn_err_set(err, EINVAL, "builder error for url (%.256s)", url);
+    int e = code == CURLE_OPERATION_TIMEDOUT                         ? ETIMEDOUT
+            : code == CURLE_PARTIAL_FILE || code == CURLE_RECV_ERROR ? EPIPE
+                                                                     : ECONNREFUSED;
+    return cmn_err_set(err, e, "error sending request for url (%.256s): %s", url,
+                       curl_easy_strerror(code));
 }
 
 int cmn_http_do(struct cmn_http_client *client, const struct cmn_http_call *call,
@@ -182,19 +258,14 @@ int cmn_http_do(struct cmn_http_client *client, const struct cmn_http_call *call
     CURLcode code = curl_easy_perform(client->curl);
     (void)curl_easy_setopt(client->curl, CURLOPT_HTTPHEADER, NULL);
     curl_slist_free_all(headers);
-    if (t.failed == -EFBIG)
-        return cmn_err_set(err, EFBIG, "answer of %.256s is larger than %zu bytes", call->url,
-                           call->max_body);
-    if (t.failed < 0)
-        return cmn_err_set(err, -t.failed, "reading the answer of %.256s failed", call->url);
-    if (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL)
-        return cmn_err_set(err, EINVAL, "builder error for url (%.256s)", call->url);
-    if (code != CURLE_OK)
-        return cmn_err_set(err, code == CURLE_PARTIAL_FILE ? EPIPE : ECONNREFUSED,
-                           "error sending request for url (%.256s): %s", call->url,
-                           curl_easy_strerror(code));
+    if (t.failed < 0 || code != CURLE_OK) {
+        cmn_http_answer_done(ret);
+        return transfer_error(&t, code, err);
+    }
     (void)curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &status);
     ret->status = (int)status;
+    copy_header(ret, "Content-Type", ret->content_type, sizeof(ret->content_type));
+    copy_header(ret, "Docker-Content-Digest", ret->digest, sizeof(ret->digest));
     return 0;
 }
 

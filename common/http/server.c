@@ -9,9 +9,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define IDLE_TIMEOUT_S      120
-#define CONNECTION_MEMORY   (160 * 1024) /* header block: upstream's limit is 128 KiB */
-#define MAX_CONNECTIONS     256
+#define IDLE_TIMEOUT_S    120
+#define CONNECTION_MEMORY (160 * 1024) /* header block: upstream's limit is 128 KiB */
+#define MAX_CONNECTIONS   256
+#define DISCARD_MAX       (16 << 20) /* of a body above the limit, read so that the 413 is heard */
 
 struct cmn_http_server {
     struct MHD_Daemon *daemon;
@@ -22,8 +23,9 @@ struct cmn_http_server {
 };
 
 struct exchange { /* one request being received; MHD carries it as the request's context */
-    char *uri;        /* as sent, with the query */
+    char *uri;    /* as sent, with the query */
     struct cmn_buf body;
+    size_t discarded;
     bool begun;
     bool too_large;
     bool no_memory;
@@ -33,6 +35,8 @@ int cmn_http_response_header(struct cmn_http_response *resp, const char *name, c
 {
     if (resp->n_headers == CMN_ARRAY_SIZE(resp->headers))
         return -ENOSPC;
+    if (strpbrk(value, "\r\n"))
+        return -EINVAL;
     struct cmn_http_header *h = &resp->headers[resp->n_headers];
     h->name = strdup(name);
     h->value = strdup(value);
@@ -102,8 +106,8 @@ static enum MHD_Result answer(struct MHD_Connection *conn, struct cmn_http_respo
 {
     if (resp->drop)
         return MHD_NO;
-    struct MHD_Response *r = MHD_create_response_from_buffer(resp->body.len, resp->body.data,
-                                                             MHD_RESPMEM_MUST_COPY);
+    struct MHD_Response *r =
+        MHD_create_response_from_buffer(resp->body.len, resp->body.data, MHD_RESPMEM_MUST_COPY);
     if (!r)
         return MHD_NO;
     for (size_t i = 0; i < resp->n_headers; i++)
@@ -143,6 +147,21 @@ static enum MHD_Result serve(struct cmn_http_server *s, struct MHD_Connection *c
     return ok;
 }
 
+/* False: the peer sends without end, close the connection. */
+static bool take_body(const struct cmn_http_server *s, struct exchange *x, const char *data,
+                      size_t len)
+{
+    if (x->too_large || len > s->body_limit - x->body.len) {
+        x->too_large = true;
+        cmn_buf_done_secret(&x->body);
+        x->discarded += len;
+        return x->discarded <= DISCARD_MAX;
+    }
+    if (!x->no_memory && cmn_buf_put(&x->body, data, len) < 0)
+        x->no_memory = true;
+    return true;
+}
+
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn, const char *url,
                                   const char *method, const char *version, const char *upload,
                                   size_t *upload_len, void **con_cls)
@@ -159,12 +178,9 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn, const 
         return MHD_YES;
     }
     if (*upload_len) {
-        if (x->too_large || *upload_len > s->body_limit - x->body.len)
-            x->too_large = true; /* read on and drop, so that the client can hear the answer */
-        else if (cmn_buf_put(&x->body, upload, *upload_len) < 0)
-            x->no_memory = true;
+        bool go_on = take_body(s, x, upload, *upload_len);
         *upload_len = 0;
-        return MHD_YES;
+        return go_on ? MHD_YES : MHD_NO;
     }
     return serve(s, conn, method, x);
 }
@@ -193,7 +209,8 @@ static int listen_on(const char *address, uint16_t port, struct cmn_err *err)
     bool v6 = strchr(address, ':');
     int one = 1;
 
-    if (inet_pton(v6 ? AF_INET6 : AF_INET, address, v6 ? (void *)&in6.sin6_addr : &in.sin_addr) != 1)
+    if (inet_pton(v6 ? AF_INET6 : AF_INET, address, v6 ? (void *)&in6.sin6_addr : &in.sin_addr) !=
+        1)
         return cmn_err_set(err, EINVAL, "'%.64s' is not an IP address", address);
     auto_close int fd = socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
@@ -201,7 +218,8 @@ static int listen_on(const char *address, uint16_t port, struct cmn_err *err)
     (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
     if (bind(fd, v6 ? (void *)&in6 : (void *)&in, v6 ? sizeof(in6) : sizeof(in)) < 0 ||
         listen(fd, 128) < 0)
-        return cmn_err_set(err, errno, "listen on %s port %u: %s", address, port, strerror(errno));
+        return cmn_err_set(err, errno, "listen on %.64s port %u: %s", address, port,
+                           strerror(errno));
     int out = fd;
     fd = -1;
     return out;
@@ -221,11 +239,39 @@ static uint16_t port_of(int fd)
     return 0;
 }
 
+static struct MHD_Daemon *start_daemon(const struct cmn_http_server_opts *opts,
+                                       struct cmn_http_server *s, int fd)
+{
+    /* not epoll: with it 0.9.75 can miss that a peer hung up and keep its place until the timeout */
+    unsigned flags = MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_ITC;
+    struct MHD_OptionItem more[4] = {{MHD_OPTION_END, 0, NULL}};
+    size_t n = 0;
+    if (opts->tls_cert_pem) {
+        flags |= MHD_USE_TLS;
+        more[n++] =
+            (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)opts->tls_cert_pem};
+        more[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)opts->tls_key_pem};
+    }
+    if (opts->threads > 1)
+        more[n++] = (struct MHD_OptionItem){MHD_OPTION_THREAD_POOL_SIZE, opts->threads, NULL};
+    more[n] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
+    return MHD_start_daemon(
+        flags, 0, NULL, NULL, on_request, s, MHD_OPTION_LISTEN_SOCKET, fd,
+        MHD_OPTION_CONNECTION_LIMIT,
+        opts->max_connections ? opts->max_connections : MAX_CONNECTIONS,
+        MHD_OPTION_CONNECTION_TIMEOUT, IDLE_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)CONNECTION_MEMORY, MHD_OPTION_URI_LOG_CALLBACK, note_uri, NULL,
+        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_UNESCAPE_CALLBACK, no_unescape, NULL,
+        MHD_OPTION_NOTIFY_COMPLETED, on_done, NULL, MHD_OPTION_ARRAY, more, MHD_OPTION_END);
+}
+
 int cmn_http_server_new(const struct cmn_http_server_opts *opts, struct cmn_http_server **ret,
                         struct cmn_err *err)
 {
     auto_close int fd = opts->listen_fd;
 
+    if (!opts->tls_cert_pem != !opts->tls_key_pem)
+        return cmn_err_set(err, EINVAL, "TLS needs both a certificate and a key");
     if (fd < 0) {
         fd = listen_on(opts->address, opts->port, err);
         if (fd < 0)
@@ -238,31 +284,13 @@ int cmn_http_server_new(const struct cmn_http_server_opts *opts, struct cmn_http
     s->ctx = opts->ctx;
     s->body_limit = opts->body_limit;
     s->port = port_of(fd);
-
-    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC;
-    struct MHD_OptionItem more[4] = {{MHD_OPTION_END, 0, NULL}};
-    size_t n = 0;
-    if (opts->tls_cert_pem) {
-        flags |= MHD_USE_TLS;
-        more[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)opts->tls_cert_pem};
-        more[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)opts->tls_key_pem};
-    }
-    if (opts->threads > 1)
-        more[n++] = (struct MHD_OptionItem){MHD_OPTION_THREAD_POOL_SIZE, opts->threads, NULL};
-    more[n] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
-    s->daemon = MHD_start_daemon(
-        flags, 0, NULL, NULL, on_request, s, MHD_OPTION_LISTEN_SOCKET, fd,
-        MHD_OPTION_CONNECTION_LIMIT, opts->max_connections ? opts->max_connections : MAX_CONNECTIONS,
-        MHD_OPTION_CONNECTION_TIMEOUT, IDLE_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)CONNECTION_MEMORY, MHD_OPTION_URI_LOG_CALLBACK, note_uri, NULL,
-        MHD_OPTION_UNESCAPE_CALLBACK, no_unescape, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_done, NULL,
-        MHD_OPTION_ARRAY, more, MHD_OPTION_END);
+    s->daemon = start_daemon(opts, s, fd);
+    fd = -1; /* MHD_stop_daemon() closes it, and so does MHD_start_daemon() when it fails */
     if (!s->daemon) {
         free(s);
         return cmn_err_set(err, EIO, "libmicrohttpd did not start%s",
                            opts->tls_cert_pem ? " (is the certificate and key PEM valid?)" : "");
     }
-    fd = -1; /* MHD_stop_daemon closes it */
     *ret = s;
     return 0;
 }

@@ -1,16 +1,19 @@
 /*
  * server.h - an HTTP face over libmicrohttpd: whole requests in, whole answers out.
  *
- *     static void handle(void *ctx, const struct cmn_http_request *req, struct cmn_http_response *resp)
+ *     static void handle(void *ctx, const struct cmn_http_request *req,
+ *                        struct cmn_http_response *resp)
  *     {
  *         resp->status = 200;
  *         (void)cmn_buf_puts(&resp->body, "hello");
  *     }
- *     r = cmn_http_server_new(&(struct cmn_http_server_opts){.listen_fd = -1, .address = "127.0.0.1",
- *                             .body_limit = 1 << 20, .handle = handle}, &server, &err);
+ *     struct cmn_http_server_opts opts = {
+ *         .listen_fd = -1, .address = "127.0.0.1", .body_limit = 1 << 20, .handle = handle};
+ *     r = cmn_http_server_new(&opts, &server, &err);
  *
- * The handler runs on the server's thread(s); several at once if threads > 1. A body above the limit is
- * answered with 413 and never reaches the handler. Method, path and header values are outside bytes.
+ * The handler runs on the server's thread(s); several at once if threads > 1. A body above the
+ * limit is answered with 413 and never reaches the handler. Method, path and header values are
+ * outside bytes.
  */
 #ifndef CMN_HTTP_SERVER_H
 #define CMN_HTTP_SERVER_H
@@ -41,6 +44,7 @@ struct cmn_http_response {
     bool drop; /* close the connection without an answer */
 };
 
+/* Adds a header (both texts are copied); -ENOSPC above 8, -EINVAL for a line break in the value. */
 int cmn_http_response_header(struct cmn_http_response *resp, const char *name,
                              const char *value) CMN_MUST_USE;
 void cmn_http_response_done(struct cmn_http_response *resp);
@@ -63,6 +67,11 @@ struct cmn_http_server_opts {
 
 struct cmn_http_server;
 
+/*
+ * Starts the thread(s). listen_fd belongs to the server from here on, also when this fails. -EINVAL
+ * (address, TLS halves), -EIO (libmicrohttpd refused: often the PEM), errno of socket, bind and
+ * listen.
+ */
 int cmn_http_server_new(const struct cmn_http_server_opts *opts, struct cmn_http_server **ret,
                         struct cmn_err *err) CMN_MUST_USE;
 uint16_t cmn_http_server_port(const struct cmn_http_server *server);

@@ -44,14 +44,29 @@ static int put_string(const char *s, size_t len, struct cmn_buf *ret)
         unsigned char c = (unsigned char)s[i];
         const char *short_form = NULL;
         switch (c) {
-        case '"': short_form = "\\\""; break;
-        case '\\': short_form = "\\\\"; break;
-        case '\b': short_form = "\\b"; break;
-        case '\f': short_form = "\\f"; break;
-        case '\n': short_form = "\\n"; break;
-        case '\r': short_form = "\\r"; break;
-        case '\t': short_form = "\\t"; break;
-        default: break;
+        case '"':
+            short_form = "\\\"";
+            break;
+        case '\\':
+            short_form = "\\\\";
+            break;
+        case '\b':
+            short_form = "\\b";
+            break;
+        case '\f':
+            short_form = "\\f";
+            break;
+        case '\n':
+            short_form = "\\n";
+            break;
+        case '\r':
+            short_form = "\\r";
+            break;
+        case '\t':
+            short_form = "\\t";
+            break;
+        default:
+            break;
         }
         if (short_form)
             r = cmn_buf_puts(ret, short_form);
@@ -74,8 +89,7 @@ static int put_object(const json_t *json, unsigned depth, struct cmn_buf *ret, s
 
     if (!keys)
         return -ENOMEM;
-    json_object_foreach ((json_t *)json, key, value)
-        keys[i++] = key;
+    json_object_foreach((json_t *)json, key, value) keys[i++] = key;
     qsort(keys, n, sizeof(*keys), key_compare);
     int r = cmn_buf_put(ret, "{", 1);
     for (i = 0; i < n && r == 0; i++) {
@@ -109,14 +123,22 @@ static int put(const json_t *json, unsigned depth, struct cmn_buf *ret, struct c
     if (depth > CMN_JSON_MAX_DEPTH)
         return cmn_err_set(err, EBADMSG, "JSON is nested more than %d deep", CMN_JSON_MAX_DEPTH);
     switch (json_typeof(json)) {
-    case JSON_OBJECT: return put_object(json, depth, ret, err);
-    case JSON_ARRAY: return put_array(json, depth, ret, err);
-    case JSON_STRING: return put_string(json_string_value(json), json_string_length(json), ret);
-    case JSON_INTEGER: return cmn_buf_printf(ret, "%" PRId64, (int64_t)json_integer_value(json));
-    case JSON_TRUE: return cmn_buf_puts(ret, "true");
-    case JSON_FALSE: return cmn_buf_puts(ret, "false");
-    case JSON_NULL: return cmn_buf_puts(ret, "null");
-    default: return cmn_err_set(err, ENOTSUP, "a real number has no canonical form here");
+    case JSON_OBJECT:
+        return put_object(json, depth, ret, err);
+    case JSON_ARRAY:
+        return put_array(json, depth, ret, err);
+    case JSON_STRING:
+        return put_string(json_string_value(json), json_string_length(json), ret);
+    case JSON_INTEGER:
+        return cmn_buf_printf(ret, "%" PRId64, (int64_t)json_integer_value(json));
+    case JSON_TRUE:
+        return cmn_buf_puts(ret, "true");
+    case JSON_FALSE:
+        return cmn_buf_puts(ret, "false");
+    case JSON_NULL:
+        return cmn_buf_puts(ret, "null");
+    default:
+        return cmn_err_set(err, ENOTSUP, "a real number has no canonical form here");
     }
 }
 

@@ -8,7 +8,8 @@ void cmn_json_cleanup(json_t **json)
     json_decref(*json);
 }
 
-/* Depth of the text, counted before parsing: cheap, and parsing itself can then not recurse deeper. */
+/* Depth of the text, counted before parsing: cheap, and parsing itself can then not recurse deeper.
+ */
 static unsigned text_depth(struct cmn_bytes text)
 {
     unsigned depth = 0, deepest = 0;
@@ -41,8 +42,8 @@ int cmn_json_load(struct cmn_bytes text, unsigned max_depth, json_t **ret, struc
     if (depth > max_depth)
         return cmn_err_set(err, EBADMSG, "JSON is nested %u deep, at most %u is allowed", depth,
                            max_depth);
-    json_t *json = json_loadb((const char *)text.data, text.len,
-                              JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &e);
+    json_t *json =
+        json_loadb((const char *)text.data, text.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &e);
     if (!json)
         return cmn_err_set(err, EBADMSG, "invalid JSON at line %d column %d: %s", e.line, e.column,
                            e.text);

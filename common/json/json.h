@@ -17,8 +17,9 @@ void cmn_json_cleanup(json_t **json);
 #define auto_json __attribute__((cleanup(cmn_json_cleanup)))
 
 /*
- * Loads one JSON value (any kind). Duplicate members, trailing text, invalid UTF-8 and more nesting
- * than max_depth are -EBADMSG; the message gives line and column. Caller owns *ret.
+ * Loads one JSON value (any kind). Duplicate members, trailing text, invalid UTF-8, \u0000 (it
+ * would cut a C string short) and more nesting than max_depth are -EBADMSG; the message gives line
+ * and column. Caller owns *ret.
  */
 int cmn_json_load(struct cmn_bytes text, unsigned max_depth, json_t **ret,
                   struct cmn_err *err) CMN_MUST_USE;

@@ -30,7 +30,7 @@ static void changed_ciphertext_does_not_open(void)
 {
     const uint8_t key[32] = {1}, iv[12] = {2};
     auto_buf struct cmn_buf sealed = {0}, out = {0};
-    struct cmn_err err;
+    struct cmn_err err = {0};
 
     ready();
     T_OK(cmn_gcm_seal(env, key, iv, text("aad"), text("plain text"), &sealed, NULL), NULL);
@@ -56,7 +56,7 @@ static void keys_off_the_curve_are_refused(void)
                                    "581a0db248b0a77aecec196accc52973"); /* n of P-384 */
     const uint8_t zero[48] = {0}, one[66] = {[65] = 1};
     EVP_PKEY *key = NULL;
-    struct cmn_err err;
+    struct cmn_err err = {0};
 
     ready();
     T_ERR(cmn_ec_from_private(env, "P-384", zero, 48, &key, &err), -EINVAL, &err, "private key");
@@ -79,7 +79,7 @@ static void wrong_signatures_are_refused(void)
 {
     auto_pkey EVP_PKEY *key = NULL, *rsa = NULL;
     auto_buf struct cmn_buf sig = {0};
-    struct cmn_err err;
+    struct cmn_err err = {0};
     uint8_t zero[96] = {0};
 
     ready();
@@ -111,7 +111,7 @@ static void garbage_is_no_key_and_no_certificate(void)
                                       "\x30\x82\xff\xff", "\x30\x80"};
     EVP_PKEY *key = NULL;
     X509 *cert = NULL;
-    struct cmn_err err;
+    struct cmn_err err = {0};
 
     ready();
     for (size_t i = 0; i < CMN_ARRAY_SIZE(bad); i++) {
@@ -124,7 +124,7 @@ static void garbage_is_no_key_and_no_certificate(void)
 static void another_kek_does_not_unwrap(void)
 {
     uint8_t kek[32] = {1}, key[32] = {2}, wrapped[40], out[32] = {0};
-    struct cmn_err err;
+    struct cmn_err err = {0};
 
     ready();
     T_OK(cmn_key_wrap(env, kek, key, wrapped, &err), &err);

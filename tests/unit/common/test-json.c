@@ -10,7 +10,8 @@
 
 static void bad_json_is_refused_with_its_place(void)
 {
-    static const char *const bad[] = {"", "{", "{\"a\":1,\"a\":2}", "[1] x", "\"\xff\"", "nul"};
+    static const char *const bad[] = {"", "{", "{\"a\":1,\"a\":2}", "[1] x", "\"\xff\"", "nul",
+                                      "\"a\\u0000b\""};
     struct cmn_err err;
     json_t *out = NULL;
 
@@ -39,8 +40,8 @@ static void canonical_form(void)
     T_ERR(cmn_json_jcs(real, &out, &err), -ENOTSUP, &err, "real number");
     canonical("{ \"b\" : [1, true, null, -7], \"a\" : {\"d\":\"x\",\"c\":\"y\"} }",
               "{\"a\":{\"c\":\"y\",\"d\":\"x\"},\"b\":[1,true,null,-7]}");
-    canonical("\"\\u0000\\u001F\\b\\f\\n\\r\\t\\\"\\\\\\/\\u20ac\"",
-              "\"\\u0000\\u001f\\b\\f\\n\\r\\t\\\"\\\\/\xe2\x82\xac\"");
+    canonical("\"\\u0001\\u001F\\b\\f\\n\\r\\t\\\"\\\\\\/\\u20ac\"",
+              "\"\\u0001\\u001f\\b\\f\\n\\r\\t\\\"\\\\/\xe2\x82\xac\"");
     /* RFC 8785 3.2.3: a surrogate pair (U+1F600 begins with D83D) sorts before U+FB33 */
     canonical("{\"\\ufb33\":1,\"\\ud83d\\ude00\":2,\"\\u20ac\":3,\"1\":4}",
               "{\"1\":4,\"\xe2\x82\xac\":3,\"\xf0\x9f\x98\x80\":2,\"\xef\xac\xb3\":1}");

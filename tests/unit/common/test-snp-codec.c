@@ -148,7 +148,7 @@ static void odd_numbers_in_evidence_are_refused(void)
     static const char *const bad[] = {"-1", "256", "1.5", "\"1\"", "null", "[]", "18446744073709551616"};
     const struct snp_report report = {.version = 3};
     struct snp_report out;
-    struct cmn_err err;
+    struct cmn_err err = {0};
 
     for (size_t i = 0; i < CMN_ARRAY_SIZE(bad); i++) {
         auto_json json_t *json = snp_report_to_json(&report), *v = NULL;
@@ -257,7 +257,7 @@ static void levels_are_minimal_integers(void)
     for (size_t i = 0; i < CMN_ARRAY_SIZE(cases); i++) {
         auto_x509 X509 *cert = cert_with("3.8", cases[i].der, cases[i].len);
         struct snp_vek_info info;
-        struct cmn_err err;
+        struct cmn_err err = {0};
         int r = snp_vek_info(cert, &info, &err);
         T_EQ_INT(r, cases[i].value < 0 ? cases[i].value : 0);
         if (r == 0)
@@ -271,7 +271,7 @@ static void tables_without_end_or_too_long_are_refused(void)
 {
     uint8_t t[24 * 18 + 1] = {0};
     struct snp_certs certs = {0};
-    struct cmn_err err;
+    struct cmn_err err = {0};
 
     T_OK(snp_certs_decode(NULL, 0, &certs, &err), &err);
     T_EQ_INT(certs.n, 0);
@@ -345,7 +345,7 @@ static void malformed_chains_in_evidence_are_refused(void)
         "[{\"cert_type\":\"VCEK\",\"data\":\"AA\"}]", "[{\"cert_type\":\"VCEK\",\"data\":[256]}]",
         "[{\"cert_type\":\"VCEK\",\"data\":[1]},{\"cert_type\":\"ARK\",\"data\":[-1]}]"};
     struct snp_certs certs = {0};
-    struct cmn_err err;
+    struct cmn_err err = {0};
 
     for (size_t i = 0; i < CMN_ARRAY_SIZE(bad); i++) {
         auto_json json_t *json = NULL;
