@@ -13,6 +13,8 @@ static const char *const known[] = {
     "http_server.certificate", "http_server.payload_request_size", "attestation_token.insecure_header_jwk",
     "attestation_service.type", "attestation_service.timeout",
     "attestation_service.attestation_token_broker.duration_min", "admin.authorization_mode",
+    "admin.authentication.bearer_jwt.identity_providers", "admin.authorization.regex_acl.acls",
+    "attestation_service.verifier_config.snp_verifier.vcek_sources",
     "storage_backend.storage_type", "storage_backend.backends.local_fs.dir_path", "plugins",
     "cocobox.test_roots", "cocobox.trust_amd", "cocobox.verifier", "cocobox.policy_set",
 };
@@ -121,19 +123,25 @@ static int read_server(json_t *root, struct kbs_daemon_config *c, struct cmn_err
     return 0;
 }
 
-static int read_admin(json_t *root, struct kbs_daemon_config *c, struct cmn_err *err)
+/* Only the offline kind is served; KDS (the default) would need the network and is a warning. */
+static int read_vcek_sources(json_t *root, struct kbs_daemon_config *c, struct cmn_err *err)
 {
-    const char *mode = json_string_value(at(root, "admin.authorization_mode"));
+    const json_t *sources = at(root, "attestation_service.verifier_config.snp_verifier.vcek_sources");
+    size_t i;
+    json_t *source;
 
-    if (!json_is_object(at(root, "admin")))
-        return cmn_err_set(err, EINVAL, "missing field `admin`");
-    if (mode && strcmp(mode, "InsecureAllowAll") == 0)
-        c->admin = KBS_ADMIN_ALLOW_ALL;
-    else if (mode && strcmp(mode, "DenyAll") == 0)
-        c->admin = KBS_ADMIN_DENY_ALL;
-    else
-        return cmn_err_set(err, EINVAL, "admin.authorization_mode '%.64s' is not supported here: InsecureAllowAll or DenyAll",
-                           mode ? mode : "(none)");
+    json_array_foreach (sources, i, source) {
+        const char *type = cmn_json_str(source, "type"), *path = cmn_json_str(source, "path");
+        if (type && strcmp(type, "OfflineStore") == 0 && !c->vcek_dir) {
+            c->vcek_dir = strdup(path ? path
+                                      : "/opt/confidential-containers/attestation-service/kds-store");
+            if (!c->vcek_dir)
+                return cmn_err_set(err, ENOMEM, "no memory");
+        } else if (cmn_buf_printf(&c->warnings, "vcek_sources: a source of type '%.32s' has no effect\n",
+                                  type ? type : "(none)") < 0) {
+            return cmn_err_set(err, ENOMEM, "no memory");
+        }
+    }
     return 0;
 }
 
@@ -191,7 +199,9 @@ int kbs_daemon_config_load(const char *path, struct kbs_daemon_config *ret, stru
     if (r == 0)
         r = read_server(root, &c, err);
     if (r == 0)
-        r = read_admin(root, &c, err);
+        r = kbs_daemon_admin_read(at(root, "admin"), &c.admin, err);
+    if (r == 0)
+        r = read_vcek_sources(root, &c, err);
     if (r == 0)
         r = read_storage(root, &c, err);
     if (r == 0)
@@ -211,6 +221,8 @@ void kbs_daemon_config_done(struct kbs_daemon_config *c)
     free(c->certificate);
     free(c->private_key);
     free(c->store_dir);
+    free(c->vcek_dir);
+    kbs_daemon_admin_done(&c->admin);
     free(c->policy_set);
     free(c->test_roots);
     cmn_buf_done(&c->warnings);

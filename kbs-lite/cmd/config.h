@@ -2,6 +2,7 @@
 #ifndef KBS_CMD_CONFIG_H
 #define KBS_CMD_CONFIG_H
 
+#include "config-admin.h"
 #include "kbs-lite/kbs.h"
 
 struct kbs_daemon_config {
@@ -15,7 +16,8 @@ struct kbs_daemon_config {
     char *test_roots; /* path of a PEM chain, or NULL */
     bool trust_amd;
     bool strict;
-    enum kbs_admin_mode admin;
+    struct kbs_daemon_admin admin;
+    char *vcek_dir; /* of an OfflineStore source, or NULL */
     unsigned session_minutes, token_minutes;
     bool resource_plugin;
     struct cmn_buf warnings; /* one line each: keys without effect here */

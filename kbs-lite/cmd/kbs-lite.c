@@ -65,7 +65,10 @@ static int open_kbs(struct cmn_env *env, const struct kbs_daemon_config *c, stru
 {
     auto_buf struct cmn_buf chain = {0};
     struct kbs_config config = {.trust_amd = c->trust_amd, .policy_set = c->policy_set,
-                                .strict = c->strict, .admin = c->admin, .store_dir = c->store_dir,
+                                .strict = c->strict, .admin = c->admin.mode,
+                                .admin_issuers = c->admin.issuers, .n_admin_issuers = c->admin.n,
+                                .admin_acls = c->admin.acls, .n_admin_acls = c->admin.n_acls,
+                                .vcek_dir = c->vcek_dir, .store_dir = c->store_dir,
                                 .session_minutes = c->session_minutes,
                                 .token_minutes = c->token_minutes,
                                 .no_resource_plugin = !c->resource_plugin};

@@ -10,11 +10,22 @@
 #include <string.h>
 #include <time.h>
 
-const char *kbs_admin_denied(struct kbs *kbs)
+int kbs_admin_check(struct kbs *kbs, const struct cmn_http_request *req, struct cmn_err *err)
 {
-    return kbs->config.admin == KBS_ADMIN_ALLOW_ALL
-               ? NULL
-               : "Admin access denied: Admin access denied as DenyAll authorization_mode is enabled";
+    if (kbs->config.admin == KBS_ADMIN_ALLOW_ALL)
+        return 0;
+    if (kbs->config.admin == KBS_ADMIN_AUTHENTICATED)
+        return kbs_admin_auth_check(kbs, req, err);
+    return cmn_err_reason(err, EACCES, CMN_REASON_ADMIN_DENIED,
+                          "Admin access denied: Admin access denied as DenyAll authorization_mode is "
+                          "enabled");
+}
+
+/* A refusal of an admin request, told as the wire tells it. */
+static void refused(struct kbs *kbs, const struct cmn_http_response *resp, enum cmn_reason reason,
+                    const char *message)
+{
+    kbs_notify(kbs, "release-key", "kbs.admin", "refused", reason, resp->status, message, NULL);
 }
 
 int kbs_reference_value(struct kbs *kbs, const char *name, json_t **ret, struct cmn_err *err)
@@ -43,6 +54,8 @@ int kbs_reference_values_put(struct kbs *kbs, const json_t *values, struct cmn_e
 
     (void)gmtime_r(&expires, &tm);
     tm.tm_year++; /* twelve months, as upstream; expiry is stored and never enforced */
+    if (tm.tm_mon == 1 && tm.tm_mday == 29)
+        tm.tm_mday = 28;
     (void)strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm);
     if (!json_is_object(values))
         return cmn_err_set(err, EINVAL, "reference values are not a JSON object");
@@ -84,15 +97,18 @@ static void set_resource_policy(struct kbs *kbs, const struct cmn_http_request *
     if (cmn_json_load(req->body, CMN_JSON_MAX_DEPTH, &body, NULL) < 0) {
         kbs_answer_error(resp, "ParsePolicyError",
                          "Failed to parse policy: Illegal SetPolicy Request Json");
+        refused(kbs, resp, CMN_REASON_POLICY_ERROR, "Illegal SetPolicy Request Json");
         return;
     }
     if (policy_text(body, &text, &err) < 0) {
         kbs_answer_error(resp, "ParsePolicyError", "Failed to parse policy: %s", err.msg);
+        refused(kbs, resp, CMN_REASON_POLICY_ERROR, err.msg);
         return;
     }
     if (kbs_policy_check((const char *)text.data, text.len, &err) < 0 ||
         kbs_store_put(kbs, KBS_NS_KBS, "resource-policy.rego", cmn_buf_bytes(&text), &err) < 0) {
         kbs_answer_error(resp, "PolicyEngineError", "Policy engine error: %.900s", err.msg);
+        refused(kbs, resp, CMN_REASON_POLICY_ERROR, err.msg);
         return;
     }
     resp->status = 200;
@@ -172,6 +188,7 @@ static void reference_value(struct kbs *kbs, const char *rest, const struct cmn_
                          "RVPS configuration failed: Failed to get reference_values: No reference value "
                          "found for the given id: %.512s",
                          rest);
+        refused(kbs, resp, CMN_REASON_POLICY_REFERENCE_VALUE_MISSING, "no such reference value");
         return;
     }
     kbs_answer_json(resp, value);
@@ -180,13 +197,12 @@ static void reference_value(struct kbs *kbs, const char *rest, const struct cmn_
 void kbs_admin(struct kbs *kbs, const char *plugin, const char *rest,
                const struct cmn_http_request *req, struct cmn_http_response *resp)
 {
-    const char *denied = kbs_admin_denied(kbs);
+    struct cmn_err err = {0};
 
-    if (denied) {
+    if (kbs_admin_check(kbs, req, &err) < 0) {
         kbs_answer_error(resp, "AdminAuthAccess", "admin access denied for endpoint %s: %s", plugin,
-                         denied);
-        kbs_notify(kbs, "release-key", "kbs.admin", "refused", CMN_REASON_ADMIN_DENIED, resp->status,
-                   denied, NULL);
+                         err.msg);
+        refused(kbs, resp, CMN_REASON_ADMIN_DENIED, err.msg);
         return;
     }
     if (strcmp(plugin, "reference-value") == 0) {

@@ -4,6 +4,8 @@
  */
 #include "internal.h"
 
+#include "policy.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -22,6 +24,7 @@ static const struct question questions[] = {
     {"hardware", CMN_REASON_POLICY_TCB_MISMATCH, "reported_tcb_snp", "snp_snp_svn"},
     {"hardware", CMN_REASON_POLICY_TCB_MISMATCH, "reported_tcb_tee", "snp_tee_svn"},
     {"configuration", CMN_REASON_POLICY_CONFIGURATION, "policy_debug_allowed", NULL},
+    {"configuration", CMN_REASON_POLICY_CONFIGURATION, "policy_migrate_ma", NULL},
 };
 
 static bool contains(const json_t *list, const json_t *value)
@@ -67,7 +70,38 @@ static bool explains(struct kbs *kbs, const struct question *q, const json_t *ve
     return true;
 }
 
-enum cmn_reason kbs_diagnose_denial(struct kbs *kbs, const json_t *payload, char *message, size_t cap,
+/*
+ * Would the policy allow the best token there can be: a real TEE, every claim affirmed? If not, what the
+ * guest measured is not the reason, and naming it would send the reader the wrong way.
+ */
+static bool allows_the_best(struct cmn_bytes policy, const json_t *payload, const json_t *data)
+{
+    auto_json json_t *best = json_deep_copy(payload);
+    struct kbs_policy_verdict verdict = {0};
+    const char *name;
+    json_t *submod;
+
+    json_object_foreach (json_object_get(best, "submods"), name, submod) {
+        json_t *evidence = json_object_get(submod, "ear.veraison.annotated-evidence");
+        json_t *sample = json_object_get(evidence, "sample");
+        json_t *vector = json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "instance-identity", 2,
+                                   "configuration", 2, "executables", 3, "file-system", 2, "hardware", 2,
+                                   "runtime-opaque", 2, "storage-opaque", 2, "sourced-data", 2);
+        int bad = json_object_set_new(submod, "ear.status", json_string("affirming"));
+        bad |= json_object_set_new(submod, "ear.trustworthiness-vector", vector);
+        if (sample) {
+            bad |= json_object_set(evidence, "snp", sample);
+            bad |= json_object_del(evidence, "sample");
+        }
+        if (bad)
+            return true; /* no memory for the question: as if it were not asked */
+    }
+    return !best || kbs_policy_decide((const char *)policy.data, policy.len, best, data, &verdict, NULL) < 0 ||
+           verdict.allow;
+}
+
+enum cmn_reason kbs_diagnose_denial(struct kbs *kbs, struct cmn_bytes policy, const json_t *payload,
+                                    const json_t *data, char *message, size_t cap,
                                     json_t **ret_details)
 {
     const json_t *cpu = json_object_get(json_object_get(payload, "submods"), "cpu0");
@@ -78,6 +112,10 @@ enum cmn_reason kbs_diagnose_denial(struct kbs *kbs, const json_t *payload, char
     enum cmn_reason reason;
 
     *ret_details = NULL;
+    if (!allows_the_best(policy, payload, data)) {
+        (void)snprintf(message, cap, "the resource policy denies this path to an affirmed guest too");
+        return CMN_REASON_POLICY_DENIED;
+    }
     if (json_object_get(evidence, "sample")) {
         (void)snprintf(message, cap, "the evidence is of the sample TEE");
         return CMN_REASON_POLICY_SAMPLE_EVIDENCE;

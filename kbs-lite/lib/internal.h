@@ -22,6 +22,8 @@ struct kbs_session {
     char *token; /* set once attested */
 };
 
+struct kbs_admin_auth; /* admin-auth.c */
+
 struct kbs {
     struct cmn_env *env;
     struct kbs_config config; /* texts inside are not kept: only flags and numbers */
@@ -32,6 +34,8 @@ struct kbs {
     pthread_mutex_t session_lock;
     EVP_PKEY *token_key; /* P-256, made at start: as upstream without a configured signer */
     struct kbs_roots *roots;
+    struct kbs_admin_auth *admin_auth; /* NULL unless KBS_ADMIN_AUTHENTICATED */
+    char *vcek_dir;
     void (*observe)(void *ctx, const struct kbs_event *event);
     void *observe_ctx;
 };
@@ -83,15 +87,33 @@ void kbs_resource(struct kbs *kbs, const char *path, const struct cmn_http_reque
                   struct cmn_http_response *resp);
 void kbs_admin(struct kbs *kbs, const char *plugin, const char *rest,
                const struct cmn_http_request *req, struct cmn_http_response *resp);
-/* NULL: the request may act as admin; else the text of upstream's admin error. */
-const char *kbs_admin_denied(struct kbs *kbs);
+/* 0: the request may act as admin. -EACCES: err has the text of upstream's admin error. */
+int kbs_admin_check(struct kbs *kbs, const struct cmn_http_request *req,
+                    struct cmn_err *err) CMN_MUST_USE;
 /* The bare reference value, or NULL in *ret when there is none. */
 int kbs_reference_value(struct kbs *kbs, const char *name, json_t **ret,
                         struct cmn_err *err) CMN_MUST_USE;
 
+/* ---- admin-auth.c ---- */
+int kbs_admin_auth_new(struct cmn_env *env, const struct kbs_config *config,
+                       struct kbs_admin_auth **ret, struct cmn_err *err) CMN_MUST_USE;
+void kbs_admin_auth_free(struct kbs_admin_auth *auth); /* NULL ok */
+int kbs_admin_auth_check(struct kbs *kbs, const struct cmn_http_request *req,
+                         struct cmn_err *err) CMN_MUST_USE;
+/* What comes after "Bearer " (the scheme in any case) in the Authorization header, NULL if nothing. */
+const char *kbs_bearer(const struct cmn_http_request *req);
+
+/* ---- query.c ---- */
+/* The query as a flat object of strings, as upstream's extractor reads it. -EINVAL: not UTF-8. */
+int kbs_query_parse(const char *query, json_t **ret, struct cmn_err *err) CMN_MUST_USE;
+
 /* ---- diagnose.c ---- */
-/* Why a resource policy said no to this token: the likeliest reason with expected and actual values. */
-enum cmn_reason kbs_diagnose_denial(struct kbs *kbs, const json_t *payload, char *message, size_t cap,
+/*
+ * Why the resource policy text said no to this token: the likeliest reason with expected and actual
+ * values. data: what the policy was given beside the token.
+ */
+enum cmn_reason kbs_diagnose_denial(struct kbs *kbs, struct cmn_bytes policy, const json_t *payload,
+                                    const json_t *data, char *message, size_t cap,
                                     json_t **ret_details);
 /* Worst ear.status over the submods ("none" if there are none). */
 const char *kbs_token_status(const json_t *payload);

@@ -94,9 +94,12 @@ static int install(struct kbs *kbs, const char *name, bool keep, struct cmn_err 
                  {KBS_NS_KBS, "resource-policy.rego", set->resource}};
     for (size_t i = 0; i < CMN_ARRAY_SIZE(texts); i++) {
         auto_buf struct cmn_buf there = {0};
-        if (keep && kbs_store_get(kbs, texts[i].ns, texts[i].key, &there, NULL) == 0)
+        int r = keep ? kbs_store_get(kbs, texts[i].ns, texts[i].key, &there, err) : -ENOENT;
+        if (r == 0)
             continue;
-        int r = kbs_store_put(kbs, texts[i].ns, texts[i].key,
+        if (r != -ENOENT) /* it is there and cannot be read: never overwrite it */
+            return r;
+        r = kbs_store_put(kbs, texts[i].ns, texts[i].key,
                               cmn_bytes(texts[i].text, strlen(texts[i].text)), err);
         if (r < 0)
             return r;
@@ -130,6 +133,10 @@ int kbs_new(struct cmn_env *env, const struct kbs_config *config, struct kbs **r
         r = cmn_ec_generate(env, "P-256", &kbs->token_key, err);
     if (r == 0)
         r = kbs_roots_new(env, config->trust_amd, config->test_chain_pem, &kbs->roots, err);
+    if (r == 0 && config->admin == KBS_ADMIN_AUTHENTICATED)
+        r = kbs_admin_auth_new(env, config, &kbs->admin_auth, err);
+    if (r == 0 && config->vcek_dir && !(kbs->vcek_dir = strdup(config->vcek_dir)))
+        r = cmn_err_set(err, ENOMEM, "no memory");
     if (r == 0)
         r = install(kbs, config->policy_set ? config->policy_set : "upstream", true, err);
     if (r < 0) {
@@ -148,6 +155,8 @@ void kbs_free(struct kbs *kbs)
     if (kbs->store)
         kbs->store->free(kbs->store);
     kbs_roots_free(kbs->roots);
+    kbs_admin_auth_free(kbs->admin_auth);
+    free(kbs->vcek_dir);
     EVP_PKEY_free(kbs->token_key);
     (void)pthread_mutex_destroy(&kbs->store_lock);
     (void)pthread_mutex_destroy(&kbs->session_lock);
@@ -220,6 +229,7 @@ void kbs_handle(struct kbs *kbs, const struct cmn_http_request *req, struct cmn_
 {
     static const char prefix[] = "/kbs/v0/";
     static const char *const methods[] = {"GET", "POST", "PUT", "DELETE"};
+    auto_json json_t *query = NULL;
     bool known = false;
 
     for (size_t i = 0; i < CMN_ARRAY_SIZE(methods); i++)
@@ -231,6 +241,8 @@ void kbs_handle(struct kbs *kbs, const struct cmn_http_request *req, struct cmn_
     } else if (!known) {
         resp->status = 405;
         CMN_IGNORE(cmn_http_response_header(resp, "Allow", "GET, POST, PUT, DELETE")); /* there is room */
+    } else if (kbs_query_parse(req->query, &query, NULL) < 0) {
+        resp->status = 400; /* the framework's answer, not the JSON error */
     } else {
         auto_free char *path = strdup(req->path + sizeof(prefix) - 1);
         resp->status = 503;

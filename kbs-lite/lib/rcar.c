@@ -153,9 +153,26 @@ static void tell_advisories(struct kbs *kbs, const struct kbs_claims *claims)
                    claims->advisories[i].message, NULL);
 }
 
+/* Device evidence is a JSON object, TEE name to evidence; no kind of it can be verified here. */
+static int check_additional(const char *text, struct cmn_err *err)
+{
+    auto_json json_t *devices = NULL;
+
+    if (!*text)
+        return 0;
+    if (cmn_json_load(cmn_bytes(text, strlen(text)), CMN_JSON_MAX_DEPTH, &devices, NULL) < 0 ||
+        !json_is_object(devices))
+        return cmn_err_reason(err, EBADMSG, CMN_REASON_RCAR_ATTESTATION_MALFORMED,
+                              "additional evidence is not a JSON object");
+    if (json_object_size(devices))
+        return cmn_err_reason(err, ENOTSUP, CMN_REASON_RCAR_VERIFIER_MISSING,
+                              "additional device evidence cannot be verified here");
+    return 0;
+}
+
 /* Evidence to token. A negative return is the refusal with its reason. */
 static int evaluate(struct kbs *kbs, const struct kbs_session *session, const struct attestation *a,
-                    char **ret_token, struct cmn_err *err)
+                    const char **ret_root, char **ret_token, struct cmn_err *err)
 {
     const struct kbs_verifier *verifier = kbs_verifier_find(session->tee);
     auto_buf struct cmn_buf jcs = {0};
@@ -168,10 +185,9 @@ static int evaluate(struct kbs *kbs, const struct kbs_session *session, const st
         return cmn_err_reason(err, ENOTSUP, CMN_REASON_RCAR_VERIFIER_MISSING,
                               "feature `%s-verifier` is not enabled for `verifier` crate.",
                               session->tee);
-    if (*a->additional)
-        return cmn_err_reason(err, ENOTSUP, CMN_REASON_RCAR_VERIFIER_MISSING,
-                              "additional device evidence cannot be verified here");
-    int r = cmn_json_jcs(a->runtime, &jcs, err);
+    int r = check_additional(a->additional, err);
+    if (r == 0)
+        r = cmn_json_jcs(a->runtime, &jcs, err);
     if (r == 0)
         r = cmn_hash(kbs->env, "SHA384", jcs.data, jcs.len, digest, err);
     if (r == 0 && a->init_data)
@@ -184,15 +200,19 @@ static int evaluate(struct kbs *kbs, const struct kbs_session *session, const st
                                                         .init_data = init_len ? init_digest : NULL,
                                                         .init_data_len = init_len,
                                                         .roots = kbs->roots,
+                                                        .vcek_dir = kbs->vcek_dir,
                                                         .now = cmn_env_now(kbs->env)},
                              &claims, err);
     if (r == 0)
         tell_advisories(kbs, &claims);
-    if (r == 0 && kbs->config.strict && claims.n_advisories)
-        r = cmn_err_reason(err, EKEYREJECTED, claims.advisories[0].reason, "strict: %s",
-                           claims.advisories[0].message);
+    for (size_t i = 0; i < claims.n_advisories && r == 0 && kbs->config.strict; i++)
+        if (claims.advisories[i].refuses_if_strict)
+            r = cmn_err_reason(err, EKEYREJECTED, claims.advisories[i].reason, "strict: %s",
+                               claims.advisories[i].message);
     if (r == 0)
         r = kbs_token_issue(kbs, &claims, session->tee, a->runtime, init_claims, ret_token, err);
+    if (r == 0)
+        *ret_root = claims.root; /* static text */
     kbs_claims_done(&claims);
     return r;
 }
@@ -231,7 +251,8 @@ void kbs_attest(struct kbs *kbs, const struct cmn_http_request *req, struct cmn_
                       "the nonce in the handshake session is different from that in the evidence");
         return;
     }
-    if (evaluate(kbs, &session, &a, &token, &err) < 0) {
+    const char *root = "none";
+    if (evaluate(kbs, &session, &a, &root, &token, &err) < 0) {
         refuse_attest(kbs, resp, err.reason, err.msg);
         return;
     }
@@ -239,6 +260,7 @@ void kbs_attest(struct kbs *kbs, const struct cmn_http_request *req, struct cmn_
     answer_token(resp, &session, token);
     auto_json json_t *payload = NULL, *header = NULL, *details = NULL;
     if (cmn_jws_parse(token, &header, &payload, NULL) == 0)
-        details = json_pack("{s:s, s:s}", "tee", session.tee, "ear.status", kbs_token_status(payload));
+        details = json_pack("{s:s, s:s, s:s}", "tee", session.tee, "root", root, "ear.status",
+                            kbs_token_status(payload));
     kbs_notify(kbs, "attest", "kbs.attest", "ok", CMN_REASON_NONE, 200, "evidence verified", details);
 }

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 /* [A-Za-z0-9_-]+[A-Za-z0-9_.-]* three times */
 bool kbs_resource_path_ok(const char *path)
@@ -37,15 +36,13 @@ static void refuse(struct kbs *kbs, struct cmn_http_response *resp, const char *
 /* Cookie of an attested session first, then the bearer; NULL: neither. */
 static char *token_of(struct kbs *kbs, const struct cmn_http_request *req)
 {
-    const char *auth = req->header(req, "Authorization");
+    const char *bearer = kbs_bearer(req);
     struct kbs_session session;
     char id[64], *token = NULL;
 
     if (kbs_session_cookie(req, id) && kbs_session_find(kbs, id, &session, &token) == 0 && token)
         return token;
-    if (auth && strncasecmp(auth, "Bearer ", 7) == 0)
-        return strdup(auth + 7);
-    return NULL;
+    return bearer ? strdup(bearer) : NULL;
 }
 
 static json_t *path_parts(const char *path)
@@ -62,18 +59,22 @@ static json_t *path_parts(const char *path)
 }
 
 /* Asks the resource policy; true: go on. Otherwise the answer is written. */
-static bool allowed(struct kbs *kbs, const char *path, const json_t *payload,
-                    struct cmn_http_response *resp)
+static bool allowed(struct kbs *kbs, const char *path, const struct cmn_http_request *req,
+                    const json_t *payload, struct cmn_http_response *resp)
 {
     auto_buf struct cmn_buf text = {0};
-    auto_json json_t *data = json_pack("{s:s, s:o, s:{}}", "plugin", "resource", "resource-path",
-                                       path_parts(path), "query");
-    auto_json json_t *details = NULL;
+    auto_json json_t *query = NULL, *data = NULL, *details = NULL;
     struct kbs_policy_verdict verdict = {0};
     struct cmn_err err = {0};
     char message[1024];
-    int r = kbs_store_get(kbs, KBS_NS_KBS, "resource-policy.rego", &text, &err);
+    int r = kbs_query_parse(req->query, &query, &err);
 
+    if (r == 0) {
+        data = json_pack("{s:s, s:o, s:O}", "plugin", "resource", "resource-path", path_parts(path),
+                         "query", query);
+        r = data ? kbs_store_get(kbs, KBS_NS_KBS, "resource-policy.rego", &text, &err)
+                 : cmn_err_set(&err, EINVAL, "the path is not UTF-8");
+    }
     if (r == 0)
         r = kbs_policy_decide((const char *)text.data, text.len, payload, data, &verdict, &err);
     if (r < 0) {
@@ -82,7 +83,8 @@ static bool allowed(struct kbs *kbs, const char *path, const json_t *payload,
         return false;
     }
     if (!verdict.allow) {
-        enum cmn_reason reason = kbs_diagnose_denial(kbs, payload, message, sizeof(message), &details);
+        enum cmn_reason reason = kbs_diagnose_denial(kbs, cmn_buf_bytes(&text), payload, data, message,
+                                                     sizeof(message), &details);
         refuse(kbs, resp, "PolicyDeny", "Access denied by policy", reason, message, details);
         return false;
     }
@@ -150,7 +152,7 @@ static void get_resource(struct kbs *kbs, const char *path, const struct cmn_htt
                err.msg, NULL);
         return;
     }
-    if (!allowed(kbs, path, payload, resp))
+    if (!allowed(kbs, path, req, payload, resp))
         return;
     if (strcmp(req->method, "GET") != 0) { /* PUT comes this way too, and fails here */
         refuse(kbs, resp, "PluginInternalError", "Plugin internal error",
@@ -165,7 +167,6 @@ void kbs_resource(struct kbs *kbs, const char *path, const struct cmn_http_reque
                   struct cmn_http_response *resp)
 {
     bool post = strcmp(req->method, "POST") == 0, del = strcmp(req->method, "DELETE") == 0;
-    const char *denied = kbs_admin_denied(kbs);
     struct cmn_err err = {0};
     int r;
 
@@ -173,11 +174,11 @@ void kbs_resource(struct kbs *kbs, const char *path, const struct cmn_http_reque
         get_resource(kbs, path, req, resp);
         return;
     }
-    if (denied) {
+    if (kbs_admin_check(kbs, req, &err) < 0) {
         kbs_answer_error(resp, "AdminAuthInitialization",
-                         "failed to initialize [admin] configuration: %s", denied);
+                         "failed to initialize [admin] configuration: %s", err.msg);
         kbs_notify(kbs, "release-key", "kbs.admin", "refused", CMN_REASON_ADMIN_DENIED, resp->status,
-                   denied, NULL);
+                   err.msg, NULL);
         return;
     }
     r = !kbs_resource_path_ok(path) ? cmn_err_reason(&err, EINVAL, CMN_REASON_RESOURCE_PATH_INVALID,

@@ -91,12 +91,24 @@ static int appraise(struct kbs *kbs, const json_t *evidence, struct kbs_policy_a
                                &(struct kbs_policy_refs){find_reference, kbs}, ret, err);
 }
 
-/* ear.trustee.identifiers: the policy's extensions are there for the default policies' validated lists. */
+/* The policy's extensions become members of their names (ear.trustee.identifiers, by the default). */
 static json_t *submod_of(const struct kbs_policy_appraisal *a, json_t *evidence)
 {
-    return json_pack("{s:s, s:O, s:s, s:O}", "ear.status", status_of(a->trust_claims),
+    size_t i;
+    json_t *e, *submod = json_pack("{s:s, s:O, s:s, s:O}", "ear.status", status_of(a->trust_claims),
                      "ear.trustworthiness-vector", a->trust_claims, "ear.appraisal-policy-id",
                      "default", "ear.veraison.annotated-evidence", evidence);
+
+    json_array_foreach (a->extensions, i, e) {
+        const char *name = cmn_json_str(e, "name");
+        /* the EAR's own members are not the policy's to set */
+        if (submod && name && !json_object_get(submod, name) &&
+            json_object_set(submod, name, json_object_get(e, "value")) < 0) {
+            json_decref(submod);
+            return NULL;
+        }
+    }
+    return submod;
 }
 
 static int sign(struct kbs *kbs, json_t *submod, char **ret, struct cmn_err *err)

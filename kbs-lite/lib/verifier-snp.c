@@ -4,6 +4,7 @@
  * matters becomes an advisory.
  */
 #include "roots.h"
+#include "vcek-store.h"
 #include "verifier.h"
 
 #include "common/crypto/crypto.h"
@@ -90,19 +91,31 @@ static int check_family(struct work *w, const struct kbs_root_family *f, bool *r
     return X509_verify(w->vek, ask) == 1 ? 0 : -EKEYREJECTED;
 }
 
+/* Evidence without a chain: the VCEK of the offline store, if there is one. */
+static int fetch_vcek(struct work *w, struct cmn_err *err)
+{
+    auto_buf struct cmn_buf der = {0};
+    struct cmn_err inner = {0};
+
+    if (!w->in->vcek_dir)
+        return refuse(err, CMN_REASON_SNP_VCEK_UNAVAILABLE,
+                      "Failed to fetch VCEK from any configured source");
+    if (kbs_vcek_find(w->in->vcek_dir, &w->report, w->product, &der, &inner) < 0)
+        return cmn_err_reason(err, EKEYREJECTED, CMN_REASON_SNP_VCEK_UNAVAILABLE,
+                              "Failed to fetch VCEK from any configured source: %.400s", inner.msg);
+    return snp_certs_add(&w->certs, SNP_CERT_VCEK, cmn_buf_bytes(&der), err);
+}
+
 static int check_chain(struct work *w, struct cmn_err *err)
 {
     const json_t *chain = json_object_get(w->in->evidence, "cert_chain");
     const struct kbs_root_family *f = NULL;
     const struct snp_cert *vek = NULL;
-    bool any_root = false, root_matches;
+    bool any_root = false, root_matches, stored = !chain || json_is_null(chain);
 
-    if (!chain || json_is_null(chain))
-        return refuse(err, CMN_REASON_SNP_VCEK_UNAVAILABLE,
-                      "Failed to fetch VCEK from any configured source");
-    int r = snp_certs_from_json(chain, &w->certs, err);
+    int r = stored ? fetch_vcek(w, err) : snp_certs_from_json(chain, &w->certs, err);
     if (r < 0)
-        return refuse(err, CMN_REASON_SNP_EVIDENCE_MALFORMED, "Deserialize SNP Evidence failed");
+        return stored ? r : refuse(err, CMN_REASON_SNP_EVIDENCE_MALFORMED, "Deserialize SNP Evidence failed");
     for (size_t i = 0; i < w->certs.n && !vek; i++) /* the first of either kind wins */
         if (w->certs.list[i].type == SNP_CERT_VCEK || w->certs.list[i].type == SNP_CERT_VLEK)
             vek = &w->certs.list[i];
@@ -111,7 +124,8 @@ static int check_chain(struct work *w, struct cmn_err *err)
                       "If a cert chain is provided, it must include a VCEK/VLEK");
     w->is_vlek = vek->type == SNP_CERT_VLEK;
     if (cmn_x509_load(w->env, cmn_buf_bytes(&vek->bytes), &w->vek, err) < 0)
-        return refuse(err, CMN_REASON_SNP_CERT_MALFORMED, "the VCEK/VLEK cannot be read");
+        return refuse(err, CMN_REASON_SNP_CERT_MALFORMED,
+                      stored ? "Failed to convert KDS VCEK into certificate" : "the VCEK/VLEK cannot be read");
     while ((f = kbs_roots_next(w->in->roots, w->product, f))) {
         if (check_family(w, f, &root_matches) == 0) {
             w->family = f;
@@ -121,7 +135,8 @@ static int check_chain(struct work *w, struct cmn_err *err)
         any_root = any_root || root_matches;
     }
     return any_root ? refuse(err, CMN_REASON_SNP_CHAIN_INVALID,
-                             "Certificate chain provided by user failed to verify")
+                             stored ? "Certificate chain from KDS failed verification"
+                                    : "Certificate chain provided by user failed to verify")
                     : refuse(err, CMN_REASON_SNP_ROOT_UNTRUSTED,
                              "Provided ARK has an invalid signature");
 }
@@ -204,6 +219,9 @@ static void advise(struct work *w, const struct snp_vek_info *vek)
         kbs_claims_advise(w->claims, CMN_REASON_SNP_CERT_EXPIRED, "the %s is outside its validity",
                           w->is_vlek ? "VLEK" : "VCEK");
     advise_tcb(w);
+    if (strcmp(w->claims->root, "test") == 0)
+        kbs_claims_remark(w->claims, CMN_REASON_SNP_TEST_ROOT,
+                          "the evidence rests on a test root: it proves nothing about hardware");
 }
 
 static int make_claims(struct work *w, struct cmn_err *err)

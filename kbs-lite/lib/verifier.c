@@ -43,7 +43,17 @@ void kbs_claims_advise(struct kbs_claims *claims, enum cmn_reason reason, const 
         return;
     struct kbs_advisory *a = &claims->advisories[claims->n_advisories++];
     a->reason = reason;
+    a->refuses_if_strict = true;
     va_start(ap, fmt);
     (void)vsnprintf(a->message, sizeof(a->message), fmt, ap);
     va_end(ap);
+}
+
+void kbs_claims_remark(struct kbs_claims *claims, enum cmn_reason reason, const char *text)
+{
+    size_t n = claims->n_advisories;
+
+    kbs_claims_advise(claims, reason, "%s", text);
+    if (claims->n_advisories > n)
+        claims->advisories[n].refuses_if_strict = false;
 }

@@ -18,6 +18,7 @@ bool kbs_roots_test(const struct kbs_roots *roots);
 
 struct kbs_advisory {
     enum cmn_reason reason;
+    bool refuses_if_strict;
     char message[192];
 };
 
@@ -38,7 +39,8 @@ struct kbs_verify_input {
     const uint8_t *init_data;   /* digest of the init-data, NULL if none was sent */
     size_t init_data_len;
     const struct kbs_roots *roots;
-    int64_t now; /* for advisories on dates */
+    const char *vcek_dir; /* where VCEKs lie that the evidence does not bring; NULL: nowhere */
+    int64_t now;          /* for advisories on dates */
 };
 
 struct kbs_verifier {
@@ -54,7 +56,10 @@ const struct kbs_verifier *kbs_verifier_find(const char *tee);
 bool kbs_tee_known(const char *tee);
 extern const struct kbs_verifier kbs_verifier_snp, kbs_verifier_sample;
 
+/* Adds an advisory that refuses in strict mode. */
 void kbs_claims_advise(struct kbs_claims *claims, enum cmn_reason reason, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+/* Adds one that never refuses: what it tells of was asked for in the configuration. */
+void kbs_claims_remark(struct kbs_claims *claims, enum cmn_reason reason, const char *text);
 
 #endif

@@ -20,7 +20,17 @@
 
 struct kbs;
 
-enum kbs_admin_mode { KBS_ADMIN_DENY_ALL, KBS_ADMIN_ALLOW_ALL };
+enum kbs_admin_mode { KBS_ADMIN_DENY_ALL, KBS_ADMIN_ALLOW_ALL, KBS_ADMIN_AUTHENTICATED };
+
+/* Who signs admin tokens (JWT: EdDSA, ES256, ES384, RS256). issuer, audience: NULL = not looked at. */
+struct kbs_admin_issuer {
+    const char *issuer, *audience;
+    struct cmn_bytes public_key_pem;
+};
+/* What a role may call: a regular expression over the URI with its query, "^/kbs...$". */
+struct kbs_admin_acl {
+    const char *role, *allowed_endpoints;
+};
 
 struct kbs_config {
     bool trust_amd;            /* AMD's keys, built in as numbers */
@@ -28,6 +38,11 @@ struct kbs_config {
     const char *policy_set;    /* "upstream" (default), "affirming", ... (policy-set.h) */
     bool strict;               /* advisories refuse */
     enum kbs_admin_mode admin;
+    const struct kbs_admin_issuer *admin_issuers; /* for KBS_ADMIN_AUTHENTICATED: at least one */
+    size_t n_admin_issuers;
+    const struct kbs_admin_acl *admin_acls;
+    size_t n_admin_acls;
+    const char *vcek_dir;      /* offline VCEKs in upstream's OfflineStore layout; NULL: none */
     const char *store_dir;     /* LocalFs layout of upstream; NULL: memory */
     unsigned session_minutes;  /* 0: 5 */
     unsigned token_minutes;    /* 0: 5 */
