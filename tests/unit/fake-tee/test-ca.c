@@ -3,6 +3,7 @@
  * is known, the marks that tell it from AMD's, and that the same seed gives the same bytes.
  */
 #include "tests/testlib/testlib.h"
+#include "tests/unit/fake-tee/chain.h"
 
 #include "common/snp/vek.h"
 #include "fake-tee/psp.h"
@@ -20,16 +21,17 @@
 #include <unistd.h>
 
 static struct cmn_env *env;
-static struct ftee_ca *cas[SNP_PRODUCT_COUNT];
+static struct ftee_ca *cas[SNP_PRODUCT_COUNT], *fresh_ca;
+static char fresh_dir[128];
 
 static struct ftee_ca *ca_of(enum snp_product product)
 {
     struct cmn_err err = {0};
 
     if (!env)
-        T_OK(cmn_env_new_seeded("ca", 2, &env, &err), &err);
+        T_OK(cmn_env_new_seeded(TEST_CHAIN_SEED, sizeof(TEST_CHAIN_SEED) - 1, &env, &err), &err);
     if (!cas[product])
-        T_OK(ftee_ca_open(env, t_tmpdir(), product, &cas[product], &err), &err);
+        T_OK(ftee_ca_open(env, test_chain_dir(), product, &cas[product], &err), &err);
     return cas[product];
 }
 
@@ -50,19 +52,34 @@ static X509 *vcek_of(enum snp_product product, unsigned chip, const struct snp_t
     return cert_of(cmn_buf_bytes(&der));
 }
 
-/* The one folder of a product below the test's folder. */
-static void folder_of(enum snp_product product, char *out, size_t cap)
+/* A second folder, made anew in this run: what these tests damage. */
+static struct ftee_ca *fresh(void)
 {
-    DIR *dir = opendir(t_tmpdir());
+    static struct cmn_env *world;
+    uint8_t drawn[16];
+    struct cmn_err err = {0};
+
+    if (fresh_ca)
+        return fresh_ca;
+    T_OK(cmn_env_new_seeded(TEST_CHAIN_SEED, sizeof(TEST_CHAIN_SEED) - 1, &world, &err), &err);
+    T_OK(cmn_env_random(world, drawn, sizeof(drawn), &err), &err); /* must not shift anything */
+    (void)snprintf(fresh_dir, sizeof(fresh_dir), "%s/fresh", t_tmpdir());
+    T_OK(ftee_ca_open(world, fresh_dir, SNP_GENOA, &fresh_ca, &err), &err);
+    cmn_env_unref(world);
+    return fresh_ca;
+}
+
+/* The folder of the chain below it. */
+static void folder_of_fresh(char *out, size_t cap)
+{
+    (void)fresh();
+    DIR *dir = opendir(fresh_dir);
     const struct dirent *e;
-    const char *name = snp_product_name(product);
 
     *out = 0;
-    while (dir && (e = readdir(dir))) {
-        size_t n = strlen(e->d_name), m = strlen(name);
-        if (n > m && strcmp(e->d_name + n - m, name) == 0)
-            (void)snprintf(out, cap, "%s/%s", t_tmpdir(), e->d_name);
-    }
+    while (dir && (e = readdir(dir)))
+        if (strstr(e->d_name, "-Genoa"))
+            (void)snprintf(out, cap, "%s/%s", fresh_dir, e->d_name);
     (void)closedir(dir);
 }
 
@@ -82,8 +99,7 @@ static void files_are_for_the_owner_only(void)
     char dir[512], path[1024];
     struct stat st;
 
-    (void)ca_of(SNP_GENOA);
-    folder_of(SNP_GENOA, dir, sizeof(dir));
+    folder_of_fresh(dir, sizeof(dir));
     T_EQ_INT(stat(dir, &st), 0);
     T_EQ_INT(st.st_mode & 0777, 0700);
     DIR *d = opendir(dir);
@@ -105,8 +121,7 @@ static void damaged_files_are_noticed(void)
     static const char *const names[] = {"ask.key", "ask.der", "ark.der", "chip-secret"};
     char dir[512], path[1024];
 
-    (void)ca_of(SNP_GENOA);
-    folder_of(SNP_GENOA, dir, sizeof(dir));
+    folder_of_fresh(dir, sizeof(dir));
     for (size_t i = 0; i < CMN_ARRAY_SIZE(names); i++) {
         auto_buf_secret struct cmn_buf kept = {0};
         struct ftee_ca *ca = NULL;
@@ -114,7 +129,7 @@ static void damaged_files_are_noticed(void)
         (void)snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
         T_OK(cmn_file_read(path, 1 << 20, &kept, &err), &err);
         T_OK(cmn_file_write(path, kept.data, kept.len / 2, 0600, &err), &err);
-        T_TRUE(ftee_ca_open(env, t_tmpdir(), SNP_GENOA, &ca, &err) < 0);
+        T_TRUE(ftee_ca_open(env, fresh_dir, SNP_GENOA, &ca, &err) < 0);
         T_TRUE(strstr(err.msg, "test CA in") != NULL);
         T_OK(cmn_file_write(path, kept.data, kept.len, 0600, &err), &err);
     }
@@ -128,10 +143,10 @@ static void a_damaged_vcek_is_made_again(void)
     auto_buf struct cmn_buf one = {0}, two = {0}, three = {0};
     char dir[512], path[1024];
 
-    struct ftee_ca *ca = ca_of(SNP_GENOA);
+    struct ftee_ca *ca = fresh();
     T_OK(ftee_ca_vcek(ca, 7, &tcb, &a, &one, NULL), NULL);
     T_OK(ftee_ca_vcek(ca, 8, &tcb, &b, &two, NULL), NULL);
-    folder_of(SNP_GENOA, dir, sizeof(dir));
+    folder_of_fresh(dir, sizeof(dir));
     (void)snprintf(path, sizeof(path), "%s/vcek-7-0900000000001550.der", dir);
     T_EQ_INT(access(path, R_OK), 0);
     T_OK(cmn_file_write(path, "x", 1, 0600, NULL), NULL);
@@ -352,18 +367,11 @@ static void vcek_key_is_of_chip_and_tcb(void)
 static void same_seed_same_chain_in_another_folder(void)
 {
     const struct snp_tcb tcb = ftee_default_tcb(SNP_GENOA);
-    char dir[256];
-    struct ftee_ca *again = NULL, *mine = ca_of(SNP_GENOA);
-    auto_env struct cmn_env *world = NULL;
+    struct ftee_ca *again = fresh(), *mine = ca_of(SNP_GENOA);
     auto_pkey EVP_PKEY *k1 = NULL, *k2 = NULL;
     auto_buf struct cmn_buf v1 = {0}, v2 = {0};
-    uint8_t drawn[16];
     struct cmn_err err = {0};
 
-    (void)snprintf(dir, sizeof(dir), "%s/second", t_tmpdir());
-    T_OK(cmn_env_new_seeded("ca", 2, &world, &err), &err);
-    T_OK(cmn_env_random(world, drawn, sizeof(drawn), &err), &err); /* must not shift anything */
-    T_OK(ftee_ca_open(world, dir, SNP_GENOA, &again, &err), &err);
     struct cmn_bytes a = ftee_ca_chain_pem(mine), b = ftee_ca_chain_pem(again);
     T_EQ_INT(a.len, b.len);
     T_EQ_MEM(a.data, b.data, a.len);
@@ -371,13 +379,14 @@ static void same_seed_same_chain_in_another_folder(void)
     T_OK(ftee_ca_vcek(again, 5, &tcb, &k2, &v2, &err), &err);
     T_EQ_INT(v1.len, v2.len);
     T_EQ_MEM(v1.data, v2.data, v1.len);
-    ftee_ca_free(again);
+    T_EQ_INT(EVP_PKEY_eq(k1, k2), 1);
 }
 
 static void all_is_freed(void)
 {
     for (unsigned p = 0; p < SNP_PRODUCT_COUNT; p++)
         ftee_ca_free(cas[p]);
+    ftee_ca_free(fresh_ca);
     cmn_env_unref(env);
     T_TRUE(true);
 }

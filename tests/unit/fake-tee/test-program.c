@@ -1,5 +1,6 @@
 /* test-program.c - the fake-tee program as a user meets it: wrong use first, then its three commands. */
 #include "tests/testlib/testlib.h"
+#include "tests/unit/fake-tee/chain.h"
 
 #include "common/crypto/crypto.h"
 #include "common/snp/psp-msg.h"
@@ -23,8 +24,12 @@ static pid_t start(const char *words, int out)
     static const char setup[] = "cd \"$0\" && exec \"$FAKE_TEE\" $1 2>stderr";
     char *argv[] = {(char *)"sh", (char *)"-c", (char *)setup, (char *)t_tmpdir(), (char *)words, NULL};
     posix_spawn_file_actions_t actions;
+    char link[512];
     pid_t pid = -1;
 
+    (void)snprintf(link, sizeof(link), "%s/d", t_tmpdir());
+    if (getenv("COCOBOX_TEST_CA") && symlink(test_chain_dir(), link) < 0)
+        T_EQ_INT(errno, EEXIST);
     (void)posix_spawn_file_actions_init(&actions);
     if (out >= 0)
         (void)posix_spawn_file_actions_adddup2(&actions, out, 1);
@@ -73,10 +78,10 @@ static void wrong_use_ends_with_2_and_says_why(void)
         {"report --report-version 6", "from 0 to 5"},
         {"report --policy 0x10000000000000000", "is not a number"},
         {"psp", "psp needs --socket"},
-        {"report --seed s --dir d --report-data xyz", "--report-data"},
-        {"report --seed s --dir d --host-data 0", "--host-data"},
-        {"report --seed s --dir d --vmpl 4", "status 0x16"},
-        {"report --seed s --dir d --report-version 1", "version 1, want 2 to 5"},
+        {"report --seed " TEST_CHAIN_SEED " --dir d --report-data xyz", "--report-data"},
+        {"report --seed " TEST_CHAIN_SEED " --dir d --host-data 0", "--host-data"},
+        {"report --seed " TEST_CHAIN_SEED " --dir d --vmpl 4", "status 0x16"},
+        {"report --seed " TEST_CHAIN_SEED " --dir d --report-version 1", "version 1, want 2 to 5"},
     };
 
     for (size_t i = 0; i < CMN_ARRAY_SIZE(cases); i++) {
@@ -87,7 +92,7 @@ static void wrong_use_ends_with_2_and_says_why(void)
             T_EQ_STR((char *)err.data, cases[i].says);
     }
     T_EQ_INT(run("report --seed s --dir /dev/null/x"), 3);
-    T_EQ_INT(run("report --seed s --dir d --out /nowhere/r.bin"), 3);
+    T_EQ_INT(run("report --seed " TEST_CHAIN_SEED " --dir d --out /nowhere/r.bin"), 3);
 }
 
 static void report_is_repeatable_and_verifies(void)
@@ -105,7 +110,7 @@ static void report_is_repeatable_and_verifies(void)
         char words[256];
         for (int k = 1; k <= 2; k++) {
             (void)snprintf(words, sizeof(words),
-                           "report -p %s --seed s --dir d --report-data 0102 --host-data ff --vmpl 3 --chip 2 "
+                           "report -p %s --seed " TEST_CHAIN_SEED " --dir d --report-data 0102 --host-data ff --vmpl 3 --chip 2 "
                            "--policy 0xb0000 --report-version 5 --out r%d.bin --certs c.bin", products[i], k);
             T_EQ_INT(run(words), 0);
         }
@@ -130,7 +135,7 @@ static void ca_prints_the_chain(void)
     int fd[2];
 
     T_EQ_INT(pipe2(fd, O_CLOEXEC), 0);
-    pid_t pid = start("ca --seed s --dir d", fd[1]);
+    pid_t pid = start("ca --seed " TEST_CHAIN_SEED " --dir d", fd[1]);
     (void)close(fd[1]);
     T_OK(cmn_fd_read_all(fd[0], 1 << 20, &text, NULL), NULL);
     (void)close(fd[0]);
@@ -151,7 +156,7 @@ static void psp_serves_until_it_is_told_to_stop(void)
     int fd[2];
 
     T_EQ_INT(pipe2(fd, O_CLOEXEC), 0);
-    pid_t pid = start("psp --seed s --dir d --socket p.sock", fd[1]);
+    pid_t pid = start("psp --seed " TEST_CHAIN_SEED " --dir d --socket p.sock", fd[1]);
     (void)close(fd[1]);
     T_TRUE(read(fd[0], line, sizeof(line) - 1) > 0); /* the readiness line */
     T_EQ_STR(line, "serving on p.sock\n");
@@ -159,7 +164,7 @@ static void psp_serves_until_it_is_told_to_stop(void)
     T_OK(snp_psp_get_report(path, data, 0, raw, &certs, &err), &err);
     T_EQ_INT(raw[0x50], 0x42);
     T_EQ_INT(certs.n, 3);
-    T_EQ_INT(run("psp --seed s --dir d --socket p.sock"), 3); /* the place is taken */
+    T_EQ_INT(run("psp --seed " TEST_CHAIN_SEED " --dir d --socket p.sock"), 3); /* the place is taken */
     T_EQ_INT(kill(pid, SIGTERM), 0);
     T_EQ_INT(finish(pid), 0);
     T_TRUE(access(path, F_OK) < 0);

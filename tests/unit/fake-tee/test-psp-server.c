@@ -3,6 +3,7 @@
  * whatever guests send, and the guest's client refuses whatever a broken PSP answers.
  */
 #include "tests/testlib/testlib.h"
+#include "tests/unit/fake-tee/chain.h"
 
 #include "common/snp/psp-msg.h"
 #include "common/snp/vek.h"
@@ -80,8 +81,8 @@ static struct ftee_psp_server *server(struct seen *seen)
     struct cmn_err err = {0};
 
     if (!env) {
-        T_OK(cmn_env_new_seeded("server", 6, &env, &err), &err);
-        T_OK(ftee_ca_open(env, t_tmpdir(), SNP_GENOA, &ca, &err), &err);
+        T_OK(cmn_env_new_seeded(TEST_CHAIN_SEED, sizeof(TEST_CHAIN_SEED) - 1, &env, &err), &err);
+        T_OK(ftee_ca_open(env, test_chain_dir(), SNP_GENOA, &ca, &err), &err);
         T_OK(ftee_psp_launch_start(env, ca, &(struct ftee_launch){0}, &psp, &err), &err);
         T_OK(ftee_psp_launch_finish(psp, NULL, &err), &err);
     }

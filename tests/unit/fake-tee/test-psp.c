@@ -1,5 +1,6 @@
 /* test-psp.c - chain and PSP: refusals, the launch digest, repeatability, the socket. */
 #include "tests/testlib/testlib.h"
+#include "tests/unit/fake-tee/chain.h"
 
 #include "common/enc/enc.h"
 #include "common/snp/psp-msg.h"
@@ -23,9 +24,9 @@ static struct ftee_ca *ca_of(enum snp_product product)
     struct cmn_err err = {0};
 
     if (!env)
-        T_OK(cmn_env_new_seeded("psp", 3, &env, &err), &err);
+        T_OK(cmn_env_new_seeded(TEST_CHAIN_SEED, sizeof(TEST_CHAIN_SEED) - 1, &env, &err), &err);
     if (!ca[product])
-        T_OK(ftee_ca_open(env, t_tmpdir(), product, &ca[product], &err), &err);
+        T_OK(ftee_ca_open(env, test_chain_dir(), product, &ca[product], &err), &err);
     return ca[product];
 }
 
