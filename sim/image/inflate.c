@@ -48,11 +48,17 @@ static int start(struct sim_inflate *z, struct cmn_err *err)
     z->archive = archive_read_new();
     if (!z->archive)
         return cmn_err_set(err, ENOMEM, "no memory");
-    if (archive_read_append_filter(z->archive, want) != ARCHIVE_OK ||
+    if ((want == ARCHIVE_FILTER_GZIP ? archive_read_support_filter_gzip(z->archive)
+                                     : archive_read_support_filter_zstd(z->archive)) !=
+            ARCHIVE_OK ||
         archive_read_support_format_raw(z->archive) != ARCHIVE_OK ||
         archive_read_open(z->archive, z, NULL, on_read, NULL) != ARCHIVE_OK ||
         archive_read_next_header(z->archive, &entry) != ARCHIVE_OK) {
         (void)snprintf(what, sizeof(what), "%s: %.200s", name, archive_error_string(z->archive));
+        return unpack_failed(z, what, err);
+    }
+    if (archive_filter_code(z->archive, 0) != want) { /* the raw format takes anything */
+        (void)snprintf(what, sizeof(what), "the layer is no %s stream", name);
         return unpack_failed(z, what, err);
     }
     return 0;
