@@ -1,0 +1,82 @@
+/* cmd-host.c - cocobox host check [--json]: what this host can run, and what to do about the rest. */
+#include "sim/cmd/cmd.h"
+
+#include <argp.h>
+#include <stdio.h>
+#include <string.h>
+
+struct args {
+    bool json;
+    const char *action;
+};
+
+static const struct argp_option options[] = {
+    {"json", 'j', NULL, 0, "Print JSON", 0},
+    {0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct args *a = state->input;
+
+    switch (key) {
+    case 'j': a->json = true; return 0;
+    case ARGP_KEY_ARG:
+        if (a->action)
+            return ARGP_ERR_UNKNOWN;
+        a->action = arg;
+        return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static void print_text(const struct sim_host_check *checks, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct sim_host_check *c = &checks[i];
+        (void)printf("%-5s %-16s %s\n", c->ok ? "ok" : c->needed ? "NO" : "-", c->name, c->found);
+        if (!c->ok)
+            (void)printf("      %-16s for %s; %s\n", "", c->for_what, c->hint);
+    }
+}
+
+static void print_json(const struct sim_host_check *checks, size_t n)
+{
+    auto_json json_t *list = json_array();
+
+    for (size_t i = 0; i < n; i++) {
+        const struct sim_host_check *c = &checks[i];
+        CMN_IGNORE(json_array_append_new(
+            list, json_pack("{s:s, s:b, s:b, s:s, s:s, s:s}", "name", c->name, "ok", c->ok, "needed",
+                            c->needed, "for", c->for_what, "found", c->found, "hint", c->hint)));
+    }
+    auto_free char *text = cmn_json_dump(list);
+    if (text)
+        (void)puts(text);
+}
+
+int sim_cmd_host(int argc, char **argv)
+{
+    static const struct argp argp = {options, parse, "check",
+                                     "Tells what this host can run, by trying it.", NULL, NULL, NULL};
+    struct sim_host_check checks[SIM_HOST_CHECKS];
+    struct args a = {0};
+    char name[] = "cocobox host";
+    int status = SIM_EXIT_OK;
+
+    argv[0] = name;
+    argp_err_exit_status = SIM_EXIT_USAGE;
+    if (argp_parse(&argp, argc, argv, 0, NULL, &a))
+        return SIM_EXIT_USAGE;
+    if (!a.action || strcmp(a.action, "check") != 0)
+        return sim_cmd_usage("host", "say what to do: check");
+    size_t n = sim_host_check_all(checks);
+    if (a.json)
+        print_json(checks, n);
+    else
+        print_text(checks, n);
+    for (size_t i = 0; i < n; i++)
+        if (checks[i].needed && !checks[i].ok)
+            status = SIM_EXIT_HOST;
+    return status;
+}

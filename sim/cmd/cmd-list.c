@@ -1,0 +1,143 @@
+/* cmd-list.c - cocobox list [--json] [FILE|FOLDER...]: validates scenarios and shows what each expects. */
+#include "sim/cmd/cmd.h"
+#include "sim/run/run.h"
+#include "sim/scenario/scenario.h"
+
+#include <argp.h>
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+struct args {
+    bool json;
+    char **paths;
+    int n_paths;
+};
+
+struct list {
+    const struct args *args;
+    json_t *rows;
+    bool bad;
+};
+
+static const struct argp_option options[] = {
+    {"json", 'j', NULL, 0, "Print one JSON list", 0},
+    {0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct args *a = state->input;
+
+    (void)arg;
+    switch (key) {
+    case 'j': a->json = true; return 0;
+    case ARGP_KEY_ARGS:
+        a->paths = state->argv + state->next;
+        a->n_paths = state->argc - state->next;
+        return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static json_t *strings(const struct sim_strings *s)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; list && i < s->n; i++)
+        CMN_IGNORE(json_array_append_new(list, json_string(s->items[i])));
+    return list;
+}
+
+static void one(struct list *l, const char *path)
+{
+    auto_plan struct sim_plan *plan = NULL;
+    struct cmn_err err = {0};
+    char expected[512];
+
+    if (sim_scenario_load(path, &plan, &err) < 0) {
+        (void)fprintf(stderr, "cocobox list: %s\n", err.msg);
+        l->bad = true;
+        return;
+    }
+    sim_verdict_expected(plan, expected, sizeof(expected));
+    if (!l->args->json) {
+        (void)printf("%-30s %s\n%-30s -> %s\n", plan->name, plan->summary, "", expected);
+        return;
+    }
+    CMN_IGNORE(json_array_append_new(
+        l->rows, json_pack("{s:s, s:s, s:s, s:s, s:o, s:o}", "name", plan->name, "file", path,
+                           "summary", plan->summary, "expected", expected, "tags",
+                           strings(&plan->tags), "needs", strings(&plan->needs))));
+}
+
+static int is_scenario(const struct dirent *e)
+{
+    size_t n = strlen(e->d_name);
+
+    return n > 5 && strcmp(e->d_name + n - 5, ".yaml") == 0 &&
+           !(n > 9 && strcmp(e->d_name + n - 9, ".pod.yaml") == 0);
+}
+
+static void folder(struct list *l, const char *path)
+{
+    struct dirent **names = NULL;
+    int n = scandir(path, &names, is_scenario, alphasort);
+
+    if (n < 0) {
+        (void)fprintf(stderr, "cocobox list: folder '%s': %s\n", path, strerror(errno));
+        l->bad = true;
+        return;
+    }
+    for (int i = 0; i < n; i++) {
+        char *file = NULL;
+        if (asprintf(&file, "%s/%s", path, names[i]->d_name) >= 0)
+            one(l, file);
+        free(file);
+        free(names[i]);
+    }
+    free(names);
+}
+
+static void any(struct list *l, const char *path)
+{
+    struct stat st;
+
+    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+        folder(l, path);
+    else
+        one(l, path);
+}
+
+int sim_cmd_list(int argc, char **argv)
+{
+    static const struct argp argp = {options, parse, "[FILE|FOLDER...]",
+                                     "Validates scenarios and shows what each expects. Without "
+                                     "arguments: those that come with cocobox.",
+                                     NULL, NULL, NULL};
+    struct args a = {0};
+    auto_json json_t *rows = json_array();
+    char name[] = "cocobox list";
+
+    argv[0] = name;
+    argp_err_exit_status = SIM_EXIT_USAGE;
+    if (argp_parse(&argp, argc, argv, 0, NULL, &a))
+        return SIM_EXIT_USAGE;
+    struct list l = {&a, rows, false};
+    for (int i = 0; i < a.n_paths; i++)
+        any(&l, a.paths[i]);
+    if (!a.n_paths) {
+        auto_free char *dir = sim_path_scenarios();
+        if (!dir)
+            return sim_cmd_usage("list", "no scenarios folder found; name one");
+        folder(&l, dir);
+    }
+    if (a.json) {
+        auto_free char *text = cmn_json_dump(rows);
+        if (text)
+            (void)puts(text);
+    }
+    return l.bad ? SIM_EXIT_USAGE : SIM_EXIT_OK;
+}

@@ -1,0 +1,49 @@
+/* cmd.h - cocobox's subcommands: one file each, one table row each in cocobox.c. */
+#ifndef SIM_CMD_H
+#define SIM_CMD_H
+
+#include "common/json/json.h"
+#include "sim/scenario/plan.h"
+
+/* Exit statuses of every subcommand. */
+enum { SIM_EXIT_OK = 0, SIM_EXIT_FAILED = 1, SIM_EXIT_USAGE = 2, SIM_EXIT_HOST = 3, SIM_EXIT_SKIPPED = 77 };
+
+/* argv[0] is the subcommand's name. */
+int sim_cmd_run(int argc, char **argv);
+int sim_cmd_list(int argc, char **argv);
+int sim_cmd_host(int argc, char **argv);
+int sim_cmd_reasons(int argc, char **argv);
+
+/* argp's program name for messages: "cocobox run". */
+int sim_cmd_usage(const char *command, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* ---- paths.c: where things are, from environment, build tree or installation. Malloc'ed. ---- */
+
+/* COCOBOX_CACHE, else $XDG_CACHE_HOME/cocobox, else $HOME/.cache/cocobox; made with mode 0700. */
+int sim_path_cache(char **ret, struct cmn_err *err) CMN_MUST_USE;
+/* COCOBOX_GUEST_DIR, else beside this program. -ENOENT. */
+int sim_path_guest(char **ret, struct cmn_err *err) CMN_MUST_USE;
+/* COCOBOX_FIXTURE_SCRIPT, else the source tree's or the installed one; NULL when there is none. */
+char *sim_path_fixture_script(void);
+/* Folder of the scenarios that come with cocobox; NULL when there is none. */
+char *sim_path_scenarios(void);
+
+/* ---- host-check.c ---- */
+
+struct sim_host_check {
+    const char *name;   /* "user-namespaces", "kvm", ... */
+    bool ok;
+    bool needed;        /* nothing runs without it */
+    const char *for_what;
+    char found[256];
+    char hint[384];     /* what to do when not ok */
+};
+
+enum { SIM_HOST_CHECKS = 12 };
+
+/* Probes all; the caller is single-threaded. Returns how many. */
+size_t sim_host_check_all(struct sim_host_check out[SIM_HOST_CHECKS]);
+/* Is a scenario's need met? why (of size cap) says why not. */
+bool sim_host_has(const char *need, char *why, size_t cap);
+
+#endif

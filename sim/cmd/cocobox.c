@@ -1,0 +1,70 @@
+/*
+ * cocobox.c - Confidential Containers in a box: the program. A table of subcommands, each with a file of its own.
+ * Exit codes: 0 pass, 1 a scenario failed, 2 usage, 3 environment, 77 skipped.
+ */
+#include "sim/cmd/cmd.h"
+#include "sim/cmd/cmd-image.h"
+
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct command {
+    const char *name;
+    const char *summary;
+    int (*run)(int argc, char **argv);
+} commands[] = {
+    {"run", "run scenarios and compare with what they expect", sim_cmd_run},
+    {"list", "validate and show scenarios", sim_cmd_list},
+    {"host", "check what this host can run (host check)", sim_cmd_host},
+    {"image", "encrypt a container image (image encrypt)", sim_cmd_image},
+    {"reasons", "explain the reason codes", sim_cmd_reasons},
+};
+
+static void help(FILE *out)
+{
+    (void)fputs("Usage: cocobox COMMAND [OPTION...] [ARGUMENT...]\n"
+                "Confidential Containers in a box: the whole peer-pod flow on one machine.\n"
+                "The TEE is software and protects nothing.\n\n",
+                out);
+    for (size_t i = 0; i < CMN_ARRAY_SIZE(commands); i++)
+        (void)fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].summary);
+    (void)fputs("\n'cocobox COMMAND --help' tells a command's options.\n"
+                "Exit codes: 0 pass, 1 a scenario failed, 2 usage, 3 environment, 77 skipped.\n",
+                out);
+}
+
+int sim_cmd_usage(const char *command, const char *fmt, ...)
+{
+    va_list ap;
+
+    (void)fprintf(stderr, "cocobox %s: ", command);
+    va_start(ap, fmt);
+    (void)vfprintf(stderr, fmt, ap);
+    va_end(ap);
+    (void)fprintf(stderr, "\nTry 'cocobox %s --help'.\n", command);
+    return SIM_EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    (void)signal(SIGPIPE, SIG_IGN);
+    if (argc < 2) {
+        help(stderr);
+        return SIM_EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+        help(stdout);
+        return SIM_EXIT_OK;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        (void)puts("cocobox " COCOBOX_VERSION);
+        return SIM_EXIT_OK;
+    }
+    for (size_t i = 0; i < CMN_ARRAY_SIZE(commands); i++)
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return commands[i].run(argc - 1, argv + 1);
+    (void)fprintf(stderr, "cocobox: unknown command '%s' (see cocobox --help)\n", argv[1]);
+    return SIM_EXIT_USAGE;
+}
