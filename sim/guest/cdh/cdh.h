@@ -21,6 +21,7 @@ struct cdh_config {
     char *log_level; /* or NULL */
     bool skip_sealed_secret_verification;
     json_t *image;   /* [image], or NULL */
+    json_t *credentials; /* [[credentials]]: rows with resource_uri and path; or NULL */
 };
 
 struct cdh {
@@ -42,6 +43,15 @@ int cdh_resource_get(struct cdh *cdh, const char *uri, struct cmn_buf *ret,
                      struct cmn_err *err) CMN_MUST_USE;
 /* kbs[+plugin]://[host]/a/b/c[?query] to "resource/a/b/c[?query]". -EINVAL. */
 int cdh_resource_path(const char *uri, struct cmn_buf *ret, struct cmn_err *err) CMN_MUST_USE;
+
+/*
+ * Fetches every [[credentials]] of the configuration into its file, as the hub does before it serves.
+ * -EINVAL with cdh.config-invalid for a path outside /run/confidential-containers/cdh/kbs, else the error of
+ * the fetch.
+ */
+int cdh_credentials_fetch(struct cdh *cdh, struct cmn_err *err) CMN_MUST_USE;
+/* Below /run/confidential-containers/cdh/kbs, without "." and ".." parts. */
+bool cdh_credential_path_ok(const char *path);
 
 /* Opens one annotation packet (JSON): fetches its KEK; appends the private options (secret). */
 int cdh_packet_open(struct cdh *cdh, struct cmn_bytes packet, struct cmn_buf *ret,

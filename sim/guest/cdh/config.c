@@ -36,6 +36,24 @@ static int check_kbc(const struct cdh_config *c, struct cmn_err *err)
                           c->kbc_name);
 }
 
+/* A list of {resource_uri, path}; serde's words for what is missing. */
+static int take_credentials(const json_t *table, json_t **ret, struct cmn_err *err)
+{
+    json_t *list = json_object_get(table, "credentials"), *row;
+    size_t i;
+
+    if (list && !json_is_array(list))
+        return invalid(err, "invalid type of key `credentials`, expected a sequence");
+    json_array_foreach(list, i, row) {
+        if (!cmn_json_str(row, "resource_uri"))
+            return invalid(err, "missing field `resource_uri`");
+        if (!cmn_json_str(row, "path"))
+            return invalid(err, "missing field `path`");
+    }
+    *ret = json_incref(list);
+    return 0;
+}
+
 static int from_table(const json_t *table, struct cdh_config *c, struct cmn_err *err)
 {
     const json_t *kbc = json_object_get(table, "kbc"), *log = json_object_get(table, "log");
@@ -60,7 +78,7 @@ static int from_table(const json_t *table, struct cdh_config *c, struct cmn_err 
     if (r == 0 && image && !json_is_object(image))
         return invalid(err, "invalid type of key `image`, expected a table");
     c->image = json_incref(image);
-    return r;
+    return r < 0 ? r : take_credentials(table, &c->credentials, err);
 }
 
 static int from_environment(struct cdh_config *c, struct cmn_err *err)
@@ -104,5 +122,6 @@ void cdh_config_done(struct cdh_config *config)
     free(config->kbs_cert);
     free(config->log_level);
     json_decref(config->image);
+    json_decref(config->credentials);
     *config = (struct cdh_config){0};
 }

@@ -61,6 +61,8 @@ int main(int argc, char **argv)
     if (r == 0)
         r = check_agent(&cdh, &err);
     if (r == 0)
+        r = cdh_credentials_fetch(&cdh, &err);
+    if (r == 0)
         r = cdh_serve(&cdh, &err);
     int status = r < 0 ? fail(&err) : 0;
     cmn_env_unref(cdh.env);

@@ -205,10 +205,57 @@ static void malformed_sealed_secrets_are_refused(void)
     teardown();
 }
 
+static void credentials_stay_in_their_folder(void)
+{
+    static const char *const bad[] = {"", "/etc/passwd", "/run/confidential-containers/cdh/kbs",
+                                      "/run/confidential-containers/cdh/kbs/",
+                                      "/run/confidential-containers/cdh/kbsx/a",
+                                      "/run/confidential-containers/cdh/kbs/../a",
+                                      "/run/confidential-containers/cdh/kbs/./a",
+                                      "run/confidential-containers/cdh/kbs/a"};
+    T_TRUE(cdh_credential_path_ok("/run/confidential-containers/cdh/kbs/a/b..c"));
+    setup();
+    for (size_t i = 0; i < CMN_ARRAY_SIZE(bad); i++) {
+        struct cmn_err err = {0};
+        T_TRUE(!cdh_credential_path_ok(bad[i]));
+        cdh.config.credentials =
+            json_pack("[{s:s, s:s}]", "resource_uri", "kbs:///a/b/c", "path", bad[i]);
+        T_ERR(cdh_credentials_fetch(&cdh, &err), -EINVAL, &err, "illegal path to put credential");
+        T_EQ_INT(err.reason, CMN_REASON_CDH_CONFIG_INVALID);
+        json_decref(cmn_take(cdh.config.credentials));
+    }
+    teardown();
+}
+
+static void credentials_without_uri_or_path_are_no_configuration(void)
+{
+    static const struct {
+        const char *text, *want;
+    } cases[] = {
+        {"credentials = 1\n", "expected a sequence"},
+        {"[[credentials]]\npath = \"/x\"\n", "missing field `resource_uri`"},
+        {"[[credentials]]\nresource_uri = \"kbs:///a/b/c\"\n", "missing field `path`"},
+    };
+    char path[600];
+
+    (void)snprintf(path, sizeof(path), "%s/cdh.toml", t_tmpdir());
+    for (size_t i = 0; i < CMN_ARRAY_SIZE(cases); i++) {
+        auto_buf struct cmn_buf text = {0};
+        struct cdh_config config = {0};
+        struct cmn_err err = {0};
+        T_OK(cmn_buf_printf(&text, "%s\n[kbc]\nname = \"cc_kbc\"\n", cases[i].text), NULL);
+        T_OK(cmn_file_write(path, text.data, text.len, 0600, &err), &err);
+        T_ERR(cdh_config_load(path, &config, &err), -EINVAL, &err, cases[i].want);
+    }
+}
+
 TEST_MAIN("cdh", {"plain images are pulled", plain_images_are_pulled},
           {"changed images are refused", changed_images_are_refused},
           {"missing images and registries are named", missing_images_and_registries_are_named},
           {"keys that do not come refuse with upstream's words",
            keys_that_do_not_come_refuse_with_upstreams_words},
           {"resource uris", resource_uris},
+          {"credentials stay in their folder", credentials_stay_in_their_folder},
+          {"credentials without uri or path are no configuration",
+           credentials_without_uri_or_path_are_no_configuration},
           {"malformed sealed secrets are refused", malformed_sealed_secrets_are_refused})
