@@ -57,8 +57,8 @@ void cmn_auto_close(int *fd);
 #define auto_close __attribute__((cleanup(cmn_auto_close)))
 
 /* Reads a file whole; more than max bytes is -EFBIG. err names the file. */
-int cmn_file_read(const char *path, size_t max, struct cmn_buf *ret, struct cmn_err *err)
-    CMN_MUST_USE;
+int cmn_file_read(const char *path, size_t max, struct cmn_buf *ret,
+                  struct cmn_err *err) CMN_MUST_USE;
 /* Reads an fd to its end, same limit. */
 int cmn_fd_read_all(int fd, size_t max, struct cmn_buf *ret, struct cmn_err *err) CMN_MUST_USE;
 /* Writes all bytes, restarting on EINTR and short writes. -errno. */

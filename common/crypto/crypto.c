@@ -58,8 +58,8 @@ int cmn_pkey_from_pem(struct cmn_env *env, struct cmn_bytes pem, EVP_PKEY **ret,
     const unsigned char *p = pem.data;
     size_t len = pem.len;
     EVP_PKEY *key = NULL;
-    OSSL_DECODER_CTX *ctx = OSSL_DECODER_CTX_new_for_pkey(&key, "PEM", NULL, NULL, 0,
-                                                          cmn_env_libctx(env), NULL);
+    OSSL_DECODER_CTX *ctx =
+        OSSL_DECODER_CTX_new_for_pkey(&key, "PEM", NULL, NULL, 0, cmn_env_libctx(env), NULL);
     int ok = ctx && OSSL_DECODER_from_data(ctx, &p, &len) == 1 && key;
 
     OSSL_DECODER_CTX_free(ctx);
@@ -131,12 +131,12 @@ int cmn_gcm_open(struct cmn_env *env, const uint8_t key[32], const uint8_t iv[12
     EVP_CIPHER *cipher = EVP_CIPHER_fetch(cmn_env_libctx(env), "AES-256-GCM", NULL);
     EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
     int n = 0;
-    bool ok = cipher && ctx && cmn_buf_resize(ret, at + len) == 0 &&
-              EVP_DecryptInit_ex2(ctx, cipher, key, iv, NULL) == 1 &&
-              EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, 16,
-                                  (void *)(sealed.data + len)) == 1 &&
-              (!aad.len || EVP_DecryptUpdate(ctx, NULL, &n, aad.data, (int)aad.len) == 1) &&
-              (!len || EVP_DecryptUpdate(ctx, ret->data + at, &n, sealed.data, (int)len) == 1);
+    bool ok =
+        cipher && ctx && cmn_buf_resize(ret, at + len) == 0 &&
+        EVP_DecryptInit_ex2(ctx, cipher, key, iv, NULL) == 1 &&
+        EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, 16, (void *)(sealed.data + len)) == 1 &&
+        (!aad.len || EVP_DecryptUpdate(ctx, NULL, &n, aad.data, (int)aad.len) == 1) &&
+        (!len || EVP_DecryptUpdate(ctx, ret->data + at, &n, sealed.data, (int)len) == 1);
     bool fits = ok && EVP_DecryptFinal_ex(ctx, ret->data + at + len, &n) == 1;
 
     EVP_CIPHER_CTX_free(ctx);

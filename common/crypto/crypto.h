@@ -26,7 +26,8 @@ int cmn_hmac_sha256(struct cmn_env *env, struct cmn_bytes key, const void *data,
 int cmn_hkdf(struct cmn_env *env, struct cmn_bytes key, const char *salt, struct cmn_bytes info,
              uint8_t *out, size_t len, struct cmn_err *err) CMN_MUST_USE;
 /*
- * Concat KDF of RFC 7518 4.6.2 with SHA-256: AlgorithmID alg, PartyUInfo and PartyVInfo empty, 256 bits.
+ * Concat KDF of RFC 7518 4.6.2 with SHA-256: AlgorithmID alg, PartyUInfo and PartyVInfo empty, 256
+ * bits.
  */
 int cmn_concat_kdf(struct cmn_env *env, struct cmn_bytes z, const char *alg, uint8_t out[32],
                    struct cmn_err *err) CMN_MUST_USE;

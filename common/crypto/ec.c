@@ -72,12 +72,12 @@ static int ec_import(struct cmn_env *env, const struct curve *c, const uint8_t *
     OSSL_PARAM *params = NULL;
     EVP_PKEY *key = NULL;
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(cmn_env_libctx(env), "EC", NULL);
-    bool ok =
-        bld && ctx && OSSL_PARAM_BLD_push_utf8_string(bld, OSSL_PKEY_PARAM_GROUP_NAME, c->group, 0) &&
-        OSSL_PARAM_BLD_push_octet_string(bld, OSSL_PKEY_PARAM_PUB_KEY, point, point_len) &&
-        (!d || OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_PRIV_KEY, d)) &&
-        (params = OSSL_PARAM_BLD_to_param(bld)) && EVP_PKEY_fromdata_init(ctx) == 1 &&
-        EVP_PKEY_fromdata(ctx, &key, d ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY, params) == 1;
+    bool ok = bld && ctx &&
+              OSSL_PARAM_BLD_push_utf8_string(bld, OSSL_PKEY_PARAM_GROUP_NAME, c->group, 0) &&
+              OSSL_PARAM_BLD_push_octet_string(bld, OSSL_PKEY_PARAM_PUB_KEY, point, point_len) &&
+              (!d || OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_PRIV_KEY, d)) &&
+              (params = OSSL_PARAM_BLD_to_param(bld)) && EVP_PKEY_fromdata_init(ctx) == 1 &&
+              EVP_PKEY_fromdata(ctx, &key, d ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY, params) == 1;
 
     OSSL_PARAM_free(params);
     OSSL_PARAM_BLD_free(bld);
@@ -100,9 +100,9 @@ int cmn_ec_from_private(struct cmn_env *env, const char *curve, const uint8_t *d
     if (!c)
         return cmn_err_set(err, EINVAL, "unknown curve %s", curve);
     EC_GROUP *group = EC_GROUP_new_from_params(
-        (OSSL_PARAM[]){OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME,
-                                                        (char *)c->group, 0),
-                       OSSL_PARAM_construct_end()},
+        (OSSL_PARAM[]){
+            OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, (char *)c->group, 0),
+            OSSL_PARAM_construct_end()},
         cmn_env_libctx(env), NULL);
     BN_CTX *bn = BN_CTX_secure_new_ex(cmn_env_libctx(env));
     BIGNUM *scalar = BN_secure_new();
@@ -144,8 +144,9 @@ int cmn_ec_coordinates(EVP_PKEY *key, struct cmn_buf *x, struct cmn_buf *y, stru
     uint8_t point[1 + 2 * 66];
     size_t len = 0, n = cmn_ec_field_bytes(cmn_ec_curve(key));
 
-    if (!n || EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_PUB_KEY, point, sizeof(point),
-                                              &len) != 1 ||
+    if (!n ||
+        EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_PUB_KEY, point, sizeof(point), &len) !=
+            1 ||
         len != 1 + 2 * n || point[0] != POINT_CONVERSION_UNCOMPRESSED)
         return cmn_err_set(err, EINVAL, "not an EC key on P-256, P-384 or P-521");
     if (cmn_buf_put(x, point + 1, n) < 0 || cmn_buf_put(y, point + 1 + n, n) < 0)
@@ -214,8 +215,8 @@ int cmn_ecdsa_verify(struct cmn_env *env, EVP_PKEY *key, const char *md, struct 
     if (sig_to_der(sig, &der, &der_len) < 0)
         return cmn_err_set(err, EIO, "ECDSA signature cannot be encoded");
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    bool ready = ctx &&
-                 EVP_DigestVerifyInit_ex(ctx, NULL, md, cmn_env_libctx(env), NULL, key, NULL) == 1;
+    bool ready =
+        ctx && EVP_DigestVerifyInit_ex(ctx, NULL, md, cmn_env_libctx(env), NULL, key, NULL) == 1;
     bool good = ready && EVP_DigestVerify(ctx, der, der_len, data.data, data.len) == 1;
     EVP_MD_CTX_free(ctx);
     OPENSSL_free(der);

@@ -1,6 +1,7 @@
 /*
- * jose.h - the JOSE forms of the KBS protocol: TEE keys as JWK, resource answers as JWE, tokens as JWS.
- * Sources: RFC 7515, 7516, 7517, 7518; trustee 78962cd kbs/src/jwe, attestation-service ear_token.
+ * jose.h - the JOSE forms of the KBS protocol: TEE keys as JWK, resource answers as JWE, tokens as
+ * JWS. Sources: RFC 7515, 7516, 7517, 7518; trustee 78962cd kbs/src/jwe, attestation-service
+ * ear_token.
  */
 #ifndef CMN_JOSE_H
 #define CMN_JOSE_H
@@ -18,18 +19,20 @@ int cmn_jwk_to_key(struct cmn_env *env, const json_t *jwk, EVP_PKEY **ret,
                    struct cmn_err *err) CMN_MUST_USE;
 
 /*
- * Flattened JWE with enc A256GCM for the TEE key jwk: ECDH-ES+A256KW on P-256 and P-521, RSA-OAEP-256.
- * The protected header has the one form the Rust client can open (it prints it again before use): alg,
- * enc, then epk with sorted members. *ret is compact JSON, malloc'ed.
- * -ENOTSUP: alg or curve that Trustee does not take; -EINVAL: not a key.
+ * Flattened JWE with enc A256GCM for the TEE key jwk: ECDH-ES+A256KW on P-256 and P-521,
+ * RSA-OAEP-256. The protected header has the one form the Rust client can open (it prints it again
+ * before use): alg, enc, then epk with sorted members. *ret is compact JSON, malloc'ed. -ENOTSUP:
+ * alg or curve that Trustee does not take; -EINVAL: not a key.
  */
 int cmn_jwe_seal(struct cmn_env *env, const json_t *jwk, struct cmn_bytes plain, char **ret,
                  struct cmn_err *err) CMN_MUST_USE;
-/* -EBADMSG: not such a JWE; -EKEYREJECTED: another key, or changed. Appends the plaintext to ret. */
+/* -EBADMSG: not such a JWE; -EKEYREJECTED: another key, or changed. Appends the plaintext to ret.
+ */
 int cmn_jwe_open(struct cmn_env *env, EVP_PKEY *key, struct cmn_bytes text, struct cmn_buf *ret,
                  struct cmn_err *err) CMN_MUST_USE;
 
-/* Compact JWS, ES256, key on P-256. header and payload are dumped compactly in their member order. */
+/* Compact JWS, ES256, key on P-256. header and payload are dumped compactly in their member order.
+ */
 int cmn_jws_sign(struct cmn_env *env, EVP_PKEY *key, const json_t *header, const json_t *payload,
                  char **ret, struct cmn_err *err) CMN_MUST_USE;
 /* Splits header.payload.signature without verifying; caller owns both. -EBADMSG. */

@@ -59,8 +59,8 @@ static json_t *header_new(const char *alg, EVP_PKEY *epk)
         return json_pack("{s:s, s:s}", "alg", alg, "enc", "A256GCM");
     if (cmn_jwk_from_key(epk, &jwk, NULL) < 0)
         return NULL;
-    return json_pack("{s:s, s:s, s:{s:O, s:O, s:O, s:O}}", "alg", alg, "enc", "A256GCM", "epk", "crv",
-                     json_object_get(jwk, "crv"), "kty", json_object_get(jwk, "kty"), "x",
+    return json_pack("{s:s, s:s, s:{s:O, s:O, s:O, s:O}}", "alg", alg, "enc", "A256GCM", "epk",
+                     "crv", json_object_get(jwk, "crv"), "kty", json_object_get(jwk, "kty"), "x",
                      json_object_get(jwk, "x"), "y", json_object_get(jwk, "y"));
 }
 
@@ -166,7 +166,8 @@ static int unwrap_cek(struct cmn_env *env, EVP_PKEY *key, const json_t *header,
         if (!EVP_PKEY_is_a(key, "RSA"))
             return cmn_err_set(err, EBADMSG, "Unmatched key. Must be RSA key");
         int r = oaep(env, key, false, wrapped, cek);
-        return r < 0 || cek->len != 32 ? cmn_err_set(err, EKEYREJECTED, "RSA decryption failed") : 0;
+        return r < 0 || cek->len != 32 ? cmn_err_set(err, EKEYREJECTED, "RSA decryption failed")
+                                       : 0;
     }
     if (strcmp(alg, ALG_ECDH) != 0)
         return cmn_err_set(err, EBADMSG, "Unsupported algorithm: %.32s", alg);

@@ -51,8 +51,8 @@ int cmn_mac_new(struct cmn_env *env, const char *md, struct cmn_bytes key, struc
 
 int cmn_mac_update(struct cmn_mac *mac, const void *data, size_t len)
 {
-    int ok = mac->hmac ? EVP_MAC_update(mac->hmac, data, len)
-                       : EVP_DigestUpdate(mac->digest, data, len);
+    int ok =
+        mac->hmac ? EVP_MAC_update(mac->hmac, data, len) : EVP_DigestUpdate(mac->digest, data, len);
     return ok == 1 ? 0 : -EIO;
 }
 
@@ -90,8 +90,8 @@ int cmn_ctr_new(struct cmn_env *env, const uint8_t key[32], const uint8_t iv[16]
 
     if (ctr)
         ctr->ctx = EVP_CIPHER_CTX_new();
-    bool ok = cipher && ctr && ctr->ctx &&
-              EVP_EncryptInit_ex2(ctr->ctx, cipher, key, iv, NULL) == 1;
+    bool ok =
+        cipher && ctr && ctr->ctx && EVP_EncryptInit_ex2(ctr->ctx, cipher, key, iv, NULL) == 1;
     EVP_CIPHER_free(cipher);
     if (!ok) {
         cmn_ctr_free(ctr);

@@ -23,7 +23,8 @@ void cmn_mac_free(struct cmn_mac *mac); /* NULL ok */
 void cmn_mac_cleanup(struct cmn_mac **mac);
 #define auto_mac __attribute__((cleanup(cmn_mac_cleanup)))
 
-/* AES-256-CTR with a 128-bit big-endian counter that begins at iv; sealing and opening are the same. */
+/* AES-256-CTR with a 128-bit big-endian counter that begins at iv; sealing and opening are the
+ * same. */
 struct cmn_ctr;
 int cmn_ctr_new(struct cmn_env *env, const uint8_t key[32], const uint8_t iv[16],
                 struct cmn_ctr **ret, struct cmn_err *err) CMN_MUST_USE;

@@ -242,7 +242,8 @@ static uint16_t port_of(int fd)
 static struct MHD_Daemon *start_daemon(const struct cmn_http_server_opts *opts,
                                        struct cmn_http_server *s, int fd)
 {
-    /* not epoll: with it 0.9.75 can miss that a peer hung up and keep its place until the timeout */
+    /* not epoll: with it 0.9.75 can miss that a peer hung up and keep its place until the timeout
+     */
     unsigned flags = MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_ITC;
     struct MHD_OptionItem more[4] = {{MHD_OPTION_END, 0, NULL}};
     size_t n = 0;

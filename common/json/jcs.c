@@ -89,7 +89,8 @@ static int put_object(const json_t *json, unsigned depth, struct cmn_buf *ret, s
 
     if (!keys)
         return -ENOMEM;
-    json_object_foreach((json_t *)json, key, value) keys[i++] = key;
+    json_object_foreach((json_t *)json, key, value)
+        keys[i++] = key;
     qsort(keys, n, sizeof(*keys), key_compare);
     int r = cmn_buf_put(ret, "{", 1);
     for (i = 0; i < n && r == 0; i++) {

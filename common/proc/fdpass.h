@@ -14,8 +14,8 @@
 int cmn_fdpass_send(int sock, const void *data, size_t len, const int *fds, size_t n_fds);
 
 /*
- * Receives one message: returns its length, 0 at the end, -errno; -EMSGSIZE when it or its fds do not
- * fit (nothing is kept then). *ret_n fds, close-on-exec, are the caller's.
+ * Receives one message: returns its length, 0 at the end, -errno; -EMSGSIZE when it or its fds do
+ * not fit (nothing is kept then). *ret_n fds, close-on-exec, are the caller's.
  */
 ssize_t cmn_fdpass_recv(int sock, void *data, size_t cap, int *fds, size_t cap_fds, size_t *ret_n);
 

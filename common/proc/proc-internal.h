@@ -33,7 +33,8 @@ struct sup_reply { /* SUP_SPAWN: with the socket that gets the exit status */
 
 /* The init's life: never returns. ctl is its end of the socket. */
 void cmn_sup_init_main(int ctl, const char *const *paths) __attribute__((noreturn));
-/* Runs one request in a forked child; returns its pid or -errno with step filled. fds are borrowed. */
+/* Runs one request in a forked child; returns its pid or -errno with step filled. fds are borrowed.
+ */
 pid_t cmn_sup_init_exec(const struct sup_request *req, char *text, const int *fds,
                         const int *path_fds, char step[static 64]);
 
@@ -45,8 +46,8 @@ struct cmn_idmap {
 };
 
 /* Writes the maps of pid's fresh user namespace; tries the modes that `want` allows, best first. */
-int cmn_idmap_write(pid_t pid, enum cmn_id_mode want, struct cmn_idmap *ret, struct cmn_err *err)
-    CMN_MUST_USE;
+int cmn_idmap_write(pid_t pid, enum cmn_id_mode want, struct cmn_idmap *ret,
+                    struct cmn_err *err) CMN_MUST_USE;
 /* First range of this user in an /etc/subuid-like file. -ENOENT. */
 int cmn_subid_find(const char *file, const char *user, uid_t uid, uint32_t *ret_first,
                    uint32_t *ret_count) CMN_MUST_USE;

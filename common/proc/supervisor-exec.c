@@ -41,8 +41,10 @@ static bool split(char **text, const char *end, char **ret, uint32_t n)
     return true;
 }
 
-/* First away from the low numbers, then down to 0, 1, 2, ...: no fd is overwritten before its turn. */
-static void place_fds(int report, const struct sup_request *req, const int *fds, const int *path_fds)
+/* First away from the low numbers, then down to 0, 1, 2, ...: no fd is overwritten before its turn.
+ */
+static void place_fds(int report, const struct sup_request *req, const int *fds,
+                      const int *path_fds)
 {
     int high[CMN_SPAWN_FDS_MAX + 3 + CMN_SUPERVISOR_PATHS_MAX];
     int n = 0;

@@ -60,7 +60,8 @@ static void reset_signals(void)
     sigset_t all;
 
     for (int s = 1; s < NSIG; s++)
-        (void)sigaction(s, &dfl, NULL); /* SIGKILL, SIGSTOP and unused numbers: refused, as they should */
+        (void)sigaction(s, &dfl,
+                        NULL); /* SIGKILL, SIGSTOP and unused numbers: refused, as they should */
     (void)sigfillset(&all);
     (void)sigprocmask(SIG_SETMASK, &all, NULL);
 }
@@ -184,7 +185,8 @@ static void serve(void)
     int fds[CMN_FDPASS_MAX];
     size_t n_fds = 0;
 
-    ssize_t n = cmn_fdpass_recv(init.ctl, init.text, sizeof(init.text) - 1, fds, CMN_FDPASS_MAX, &n_fds);
+    ssize_t n =
+        cmn_fdpass_recv(init.ctl, init.text, sizeof(init.text) - 1, fds, CMN_FDPASS_MAX, &n_fds);
     if (n == 0 || (n < 0 && n != -EMSGSIZE))
         _exit(0);
     if (n < (ssize_t)sizeof(init.req)) {
@@ -222,7 +224,8 @@ void cmn_sup_init_main(int ctl, const char *const *paths)
         fail("watch children", errno);
     answer(0, 0, "", -1);
     for (;;) {
-        struct pollfd p[] = {{.fd = init.ctl, .events = POLLIN}, {.fd = init.signals, .events = POLLIN}};
+        struct pollfd p[] = {{.fd = init.ctl, .events = POLLIN},
+                             {.fd = init.signals, .events = POLLIN}};
         if (poll(p, 2, -1) < 0)
             continue;
         if (p[1].revents)

@@ -69,8 +69,8 @@ static int check_single_threaded(struct cmn_err *err)
         n += e->d_name[0] != '.';
     (void)closedir(d);
     if (n != 1)
-        return cmn_err_set(err, EBUSY, "the supervisor must start before any thread does: %d are there",
-                           n);
+        return cmn_err_set(err, EBUSY,
+                           "the supervisor must start before any thread does: %d are there", n);
     return 0;
 }
 
@@ -79,7 +79,8 @@ static int copy_paths(struct cmn_supervisor *sup, const char *const *paths, stru
     for (; paths && paths[sup->n_paths]; sup->n_paths++) {
         const char *path = paths[sup->n_paths];
         if (sup->n_paths == CMN_SUPERVISOR_PATHS_MAX)
-            return cmn_err_set(err, E2BIG, "supervisor: more than %d paths", CMN_SUPERVISOR_PATHS_MAX);
+            return cmn_err_set(err, E2BIG, "supervisor: more than %d paths",
+                               CMN_SUPERVISOR_PATHS_MAX);
         if (access(path, F_OK) < 0)
             return cmn_err_set(err, errno, "cannot open '%.256s': %s", path, strerror(errno));
         sup->paths[sup->n_paths] = strdup(path);
@@ -95,8 +96,8 @@ static int fork_init(struct cmn_supervisor *sup, const char *const *paths, struc
 
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ctl) < 0)
         return cmn_err_set(err, errno, "cannot make a socket: %s", strerror(errno));
-    pid_t pid = (pid_t)syscall(SYS_clone, CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | SIGCHLD, NULL,
-                               NULL, NULL, NULL);
+    pid_t pid = (pid_t)syscall(SYS_clone, CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | SIGCHLD,
+                               NULL, NULL, NULL, NULL);
     if (pid == 0)
         cmn_sup_init_main(ctl[1], paths);
     int e = errno;
@@ -237,8 +238,8 @@ static int put_strings(struct cmn_buf *msg, const char *const *list, uint32_t *r
     return r;
 }
 
-static int pack(const struct cmn_supervisor *sup, const struct cmn_spawn *spawn, struct cmn_buf *msg,
-                struct cmn_err *err)
+static int pack(const struct cmn_supervisor *sup, const struct cmn_spawn *spawn,
+                struct cmn_buf *msg, struct cmn_err *err)
 {
     struct sup_request req = {.op = SUP_SPAWN,
                               .exe_path = SUP_NONE,
@@ -270,8 +271,8 @@ static int pack(const struct cmn_supervisor *sup, const struct cmn_spawn *spawn,
     return 0;
 }
 
-static int call(struct cmn_supervisor *sup, const void *msg, size_t len, const int *fds, size_t n_fds,
-                struct sup_reply *reply, int *ret_fd, struct cmn_err *err)
+static int call(struct cmn_supervisor *sup, const void *msg, size_t len, const int *fds,
+                size_t n_fds, struct sup_reply *reply, int *ret_fd, struct cmn_err *err)
 {
     (void)pthread_mutex_lock(&sup->lock);
     int r = cmn_fdpass_send(sup->ctl, msg, len, fds, n_fds);

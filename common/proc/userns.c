@@ -37,8 +37,10 @@ int cmn_userns_explain(int cause, struct cmn_err *err)
                       "set it: sysctl -w kernel.apparmor_restrict_unprivileged_userns=0, give "
                       "cocobox an AppArmor profile with 'userns,', or run as root");
     if (cause == ENOSPC || cause == EUSERS)
-        return refuse(err, "all that sysctl user.max_user_namespaces allows are in use (or "
-                           "namespaces are nested too deep)", "raise it");
+        return refuse(err,
+                      "all that sysctl user.max_user_namespaces allows are in use (or "
+                      "namespaces are nested too deep)",
+                      "raise it");
     if (cause == ENOSYS || cause == EINVAL)
         return refuse(err, "the kernel is built without CONFIG_USER_NS", "");
     return refuse(err, strerror(cause),

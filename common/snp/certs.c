@@ -11,11 +11,21 @@ static const struct {
     const char *name; /* in evidence JSON */
     uint8_t guid[16];
 } types[SNP_CERT_TYPE_COUNT] = {
-    [SNP_CERT_ARK] = {"ARK", {0xc0, 0xb4, 0x06, 0xa4, 0xa8, 0x03, 0x49, 0x52, 0x97, 0x43, 0x3f, 0xb6, 0x01, 0x4c, 0xd0, 0xae}},
-    [SNP_CERT_VCEK] = {"VCEK", {0x63, 0xda, 0x75, 0x8d, 0xe6, 0x64, 0x45, 0x64, 0xad, 0xc5, 0xf4, 0xb9, 0x3b, 0xe8, 0xac, 0xcd}},
-    [SNP_CERT_VLEK] = {"VLEK", {0xa8, 0x07, 0x4b, 0xc2, 0xa2, 0x5a, 0x48, 0x3e, 0xaa, 0xe6, 0x39, 0xc0, 0x45, 0xa0, 0xb8, 0xa1}},
-    [SNP_CERT_ASK] = {"ASK", {0x4a, 0xb7, 0xb3, 0x79, 0xbb, 0xac, 0x4f, 0xe4, 0xa0, 0x2f, 0x05, 0xae, 0xf3, 0x27, 0xc7, 0x82}},
-    [SNP_CERT_CRL] = {"CRL", {0x92, 0xf8, 0x1b, 0xc3, 0x58, 0x11, 0x4d, 0x3d, 0x97, 0xff, 0xd1, 0x9f, 0x88, 0xdc, 0x67, 0xea}},
+    [SNP_CERT_ARK] = {"ARK",
+                      {0xc0, 0xb4, 0x06, 0xa4, 0xa8, 0x03, 0x49, 0x52, 0x97, 0x43, 0x3f, 0xb6, 0x01,
+                       0x4c, 0xd0, 0xae}},
+    [SNP_CERT_VCEK] = {"VCEK",
+                       {0x63, 0xda, 0x75, 0x8d, 0xe6, 0x64, 0x45, 0x64, 0xad, 0xc5, 0xf4, 0xb9,
+                        0x3b, 0xe8, 0xac, 0xcd}},
+    [SNP_CERT_VLEK] = {"VLEK",
+                       {0xa8, 0x07, 0x4b, 0xc2, 0xa2, 0x5a, 0x48, 0x3e, 0xaa, 0xe6, 0x39, 0xc0,
+                        0x45, 0xa0, 0xb8, 0xa1}},
+    [SNP_CERT_ASK] = {"ASK",
+                      {0x4a, 0xb7, 0xb3, 0x79, 0xbb, 0xac, 0x4f, 0xe4, 0xa0, 0x2f, 0x05, 0xae, 0xf3,
+                       0x27, 0xc7, 0x82}},
+    [SNP_CERT_CRL] = {"CRL",
+                      {0x92, 0xf8, 0x1b, 0xc3, 0x58, 0x11, 0x4d, 0x3d, 0x97, 0xff, 0xd1, 0x9f, 0x88,
+                       0xdc, 0x67, 0xea}},
     [SNP_CERT_OTHER] = {"OTHER", {0}},
 };
 
@@ -71,9 +81,10 @@ static int decode_entries(const uint8_t *base, size_t len, struct snp_certs *cer
         if (cmn_all_zero(guid, 16))
             return 0;
         if (offset < header || offset > len || size > len - offset || size == 0)
-            return cmn_err_set(err, EBADMSG,
-                               "certificate at offset %u length %u is outside the table of %zu bytes",
-                               offset, size, len);
+            return cmn_err_set(
+                err, EBADMSG,
+                "certificate at offset %u length %u is outside the table of %zu bytes", offset,
+                size, len);
         int r = snp_certs_add(certs, type_of(guid), cmn_bytes(base + offset, size), err);
         if (r < 0)
             return r;
@@ -118,9 +129,9 @@ int snp_certs_encode(const struct snp_certs *certs, struct cmn_buf *ret)
 
 static json_t *uuid_json(const uint8_t g[16])
 {
-    return json_sprintf("%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", g[0],
-                        g[1], g[2], g[3], g[4], g[5], g[6], g[7], g[8], g[9], g[10], g[11], g[12],
-                        g[13], g[14], g[15]);
+    return json_sprintf("%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
+                        g[0], g[1], g[2], g[3], g[4], g[5], g[6], g[7], g[8], g[9], g[10], g[11],
+                        g[12], g[13], g[14], g[15]);
 }
 
 json_t *snp_certs_to_json(const struct snp_certs *certs)
@@ -147,12 +158,13 @@ int snp_certs_from_json(const json_t *json, struct snp_certs *ret, struct cmn_er
     struct snp_certs certs = {0};
     size_t i;
     json_t *v;
-    int r = json_is_array(json) ? 0 : cmn_err_reason(err, EBADMSG, CMN_REASON_SNP_EVIDENCE_MALFORMED,
-                                                     "evidence member 'cert_chain' is not an array");
+    int r = json_is_array(json) ? 0
+                                : cmn_err_reason(err, EBADMSG, CMN_REASON_SNP_EVIDENCE_MALFORMED,
+                                                 "evidence member 'cert_chain' is not an array");
 
     if (r < 0)
         return r;
-    json_array_foreach (json, i, v) {
+    json_array_foreach(json, i, v) {
         auto_buf struct cmn_buf bytes = {0};
         const json_t *type = json_object_get(v, "cert_type");
         enum snp_cert_type t = SNP_CERT_OTHER;

@@ -1,6 +1,7 @@
 /*
  * certs.h - the certificate table that hosts hand to guests (AMD 56421, extended guest request):
- * 24-byte entries {guid, offset, length}, ended by a zero GUID, then the blobs. GUIDs in RFC 4122 order.
+ * 24-byte entries {guid, offset, length}, ended by a zero GUID, then the blobs. GUIDs in RFC 4122
+ * order.
  */
 #ifndef SNP_CERTS_H
 #define SNP_CERTS_H
@@ -9,7 +10,12 @@
 #include "common/json/json.h"
 
 enum snp_cert_type {
-    SNP_CERT_ARK, SNP_CERT_VCEK, SNP_CERT_VLEK, SNP_CERT_ASK, SNP_CERT_CRL, SNP_CERT_OTHER,
+    SNP_CERT_ARK,
+    SNP_CERT_VCEK,
+    SNP_CERT_VLEK,
+    SNP_CERT_ASK,
+    SNP_CERT_CRL,
+    SNP_CERT_OTHER,
     SNP_CERT_TYPE_COUNT
 };
 
@@ -40,9 +46,11 @@ int snp_certs_decode(const void *data, size_t len, struct snp_certs *ret,
 /* Padded to pages of 4096 bytes; nothing for no certificates. */
 int snp_certs_encode(const struct snp_certs *certs, struct cmn_buf *ret) CMN_MUST_USE;
 
-/* cert_chain of the evidence: null for none, else [{cert_type, data}] sorted as the sev crate does. */
+/* cert_chain of the evidence: null for none, else [{cert_type, data}] sorted as the sev crate does.
+ */
 json_t *snp_certs_to_json(const struct snp_certs *certs);
 /* Array only. -EBADMSG. */
-int snp_certs_from_json(const json_t *json, struct snp_certs *ret, struct cmn_err *err) CMN_MUST_USE;
+int snp_certs_from_json(const json_t *json, struct snp_certs *ret,
+                        struct cmn_err *err) CMN_MUST_USE;
 
 #endif

@@ -31,8 +31,9 @@ int snp_psp_frame_decode(const uint8_t in[SNP_PSP_HEADER_BYTES], struct snp_psp_
         cmn_rd_u32le(&c, &f.certs_len))
         return cmn_err_set(err, EBADMSG, "not a PSP message");
     if (f.body_len > SNP_REPORT_RSP_BYTES || f.certs_len > SNP_PSP_CERTS_MAX)
-        return cmn_err_set(err, EBADMSG, "PSP message of %u + %u bytes, at most %d + %d are allowed",
-                           f.body_len, f.certs_len, SNP_REPORT_RSP_BYTES, SNP_PSP_CERTS_MAX);
+        return cmn_err_set(err, EBADMSG,
+                           "PSP message of %u + %u bytes, at most %d + %d are allowed", f.body_len,
+                           f.certs_len, SNP_REPORT_RSP_BYTES, SNP_PSP_CERTS_MAX);
     *ret = f;
     return 0;
 }

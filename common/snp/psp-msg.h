@@ -1,9 +1,9 @@
 /*
  * psp-msg.h - guest messages between a guest and its (software) PSP over a stream socket.
  *
- * The bodies are AMD's: MSG_REPORT_REQ (96 bytes) and MSG_REPORT_RSP (status, size, 24 reserved, report),
- * as in struct snp_report_req / snp_report_resp of linux/sev-guest.h. The frame around them is ours and
- * takes the place of the encrypted channel between guest and firmware:
+ * The bodies are AMD's: MSG_REPORT_REQ (96 bytes) and MSG_REPORT_RSP (status, size, 24 reserved,
+ * report), as in struct snp_report_req / snp_report_resp of linux/sev-guest.h. The frame around
+ * them is ours and takes the place of the encrypted channel between guest and firmware:
  *
  *     0  4  magic "PSP1"
  *     4  1  message type: 5 report request, 6 report response
@@ -19,15 +19,15 @@
 #include "common/snp/certs.h"
 #include "common/snp/report.h"
 
-#define SNP_PSP_HEADER_BYTES   16
-#define SNP_MSG_REPORT_REQ     5
-#define SNP_MSG_REPORT_RSP     6
-#define SNP_PSP_FLAG_CERTS     1
-#define SNP_REPORT_REQ_BYTES   96
-#define SNP_REPORT_RSP_BYTES   (32 + SNP_REPORT_BYTES)
-#define SNP_PSP_CERTS_MAX      0x4000 /* SEV_FW_BLOB_MAX_SIZE */
-#define SNP_STATUS_OK          0
-#define SNP_STATUS_INVALID     0x16
+#define SNP_PSP_HEADER_BYTES 16
+#define SNP_MSG_REPORT_REQ   5
+#define SNP_MSG_REPORT_RSP   6
+#define SNP_PSP_FLAG_CERTS   1
+#define SNP_REPORT_REQ_BYTES 96
+#define SNP_REPORT_RSP_BYTES (32 + SNP_REPORT_BYTES)
+#define SNP_PSP_CERTS_MAX    0x4000 /* SEV_FW_BLOB_MAX_SIZE */
+#define SNP_STATUS_OK        0
+#define SNP_STATUS_INVALID   0x16
 
 struct snp_psp_frame {
     uint8_t type;

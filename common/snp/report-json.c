@@ -1,4 +1,5 @@
-/* report-json.c - the report as the attester sends it: parsed, byte arrays as numbers; see report.h. */
+/* report-json.c - the report as the attester sends it: parsed, byte arrays as numbers; see
+ * report.h. */
 #include "common/snp/report.h"
 
 #include <string.h>
@@ -18,8 +19,8 @@ json_t *snp_bytes_to_json(const void *data, size_t len)
 
 static int malformed(struct cmn_err *err, const char *what, const char *problem)
 {
-    return cmn_err_reason(err, EBADMSG, CMN_REASON_SNP_EVIDENCE_MALFORMED, "evidence member '%s' %s",
-                          what, problem);
+    return cmn_err_reason(err, EBADMSG, CMN_REASON_SNP_EVIDENCE_MALFORMED,
+                          "evidence member '%s' %s", what, problem);
 }
 
 int snp_bytes_from_json(const json_t *json, const char *what, size_t len, struct cmn_buf *ret,
@@ -118,7 +119,8 @@ static int get_uint(const json_t *obj, const char *name, uint64_t max, uint64_t 
 
     if (!v)
         return malformed(err, name, "is missing");
-    /* a u64 with its top bit set is beyond jansson's signed integers and arrives as a real: refused */
+    /* a u64 with its top bit set is beyond jansson's signed integers and arrives as a real: refused
+     */
     if (!json_is_integer(v) || json_integer_value(v) < 0 || (uint64_t)json_integer_value(v) > max)
         return malformed(err, name, "is not a number in range");
     *ret = (uint64_t)json_integer_value(v);
@@ -189,7 +191,8 @@ static int get_version(const json_t *obj, const char *name, struct snp_version *
 
     if (!json_is_object(o))
         return malformed(err, name, "is not an object");
-    if ((r = get_u8(o, "major", &v->major, err)) < 0 || (r = get_u8(o, "minor", &v->minor, err)) < 0)
+    if ((r = get_u8(o, "major", &v->major, err)) < 0 ||
+        (r = get_u8(o, "minor", &v->minor, err)) < 0)
         return r;
     return get_u8(o, "build", &v->build, err);
 }
@@ -203,8 +206,10 @@ static int get_optionals(const json_t *json, struct snp_report *p, struct cmn_er
     if ((r = get_opt(json, "cpuid_fam_id", UINT8_MAX, &fam, &f, err)) < 0 ||
         (r = get_opt(json, "cpuid_mod_id", UINT8_MAX, &mod, &m, err)) < 0 ||
         (r = get_opt(json, "cpuid_step", UINT8_MAX, &step, &s, err)) < 0 ||
-        (r = get_opt(json, "launch_mit_vector", INT64_MAX, &launch, &p->launch_mit_vector, err)) < 0 ||
-        (r = get_opt(json, "current_mit_vector", INT64_MAX, &current, &p->current_mit_vector, err)) < 0)
+        (r = get_opt(json, "launch_mit_vector", INT64_MAX, &launch, &p->launch_mit_vector, err)) <
+            0 ||
+        (r = get_opt(json, "current_mit_vector", INT64_MAX, &current, &p->current_mit_vector,
+                     err)) < 0)
         return r;
     p->has_cpuid = fam && mod;
     p->cpuid_fam_id = (uint8_t)f;

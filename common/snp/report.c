@@ -32,7 +32,8 @@ int snp_product_from_cpuid(uint8_t family, uint8_t model, enum snp_product *ret)
 {
     if (family == 0x19 && model <= 0x0F)
         *ret = SNP_MILAN;
-    else if (family == 0x19 && ((model >= 0x10 && model <= 0x1F) || (model >= 0xA0 && model <= 0xAF)))
+    else if (family == 0x19 &&
+             ((model >= 0x10 && model <= 0x1F) || (model >= 0xA0 && model <= 0xAF)))
         *ret = SNP_GENOA;
     else if (family == 0x1A && model <= 0x11)
         *ret = SNP_TURIN;
@@ -114,7 +115,8 @@ static bool is_turin(const uint8_t *raw, uint32_t version)
     enum snp_product product;
 
     if (version >= 3)
-        return snp_product_from_cpuid(raw[0x188], raw[0x189], &product) == 0 && product == SNP_TURIN;
+        return snp_product_from_cpuid(raw[0x188], raw[0x189], &product) == 0 &&
+               product == SNP_TURIN;
     return cmn_all_zero(raw + 0x1A8, 56) && !cmn_all_zero(raw + 0x1A0, 8);
 }
 

@@ -83,17 +83,21 @@ void snp_tcb_decode(const uint8_t in[8], bool turin, struct snp_tcb *ret);
 /*
  * Exactly 1184 bytes; every reserved byte must be zero for its version (the reserved TCB bytes too,
  * since dropping them would change what was signed). -EBADMSG, reason snp.report-malformed or
- * snp.reserved-nonzero. The version itself is not judged (0 and 1 are -EBADMSG: no layout is known).
+ * snp.reserved-nonzero. The version itself is not judged (0 and 1 are -EBADMSG: no layout is
+ * known).
  */
 int snp_report_decode(const void *data, size_t len, struct snp_report *ret,
                       struct cmn_err *err) CMN_MUST_USE;
 /* Reserved bytes are zero. */
 void snp_report_encode(const struct snp_report *report, uint8_t out[SNP_REPORT_BYTES]);
 
-/* The attestation_report member of the evidence, in upstream's member order. NULL without memory. */
+/* The attestation_report member of the evidence, in upstream's member order. NULL without memory.
+ */
 json_t *snp_report_to_json(const struct snp_report *report);
-/* Unknown members are ignored, optional ones may be null or absent. -EBADMSG, snp.evidence-malformed. */
-int snp_report_from_json(const json_t *json, struct snp_report *ret, struct cmn_err *err) CMN_MUST_USE;
+/* Unknown members are ignored, optional ones may be null or absent. -EBADMSG,
+ * snp.evidence-malformed. */
+int snp_report_from_json(const json_t *json, struct snp_report *ret,
+                         struct cmn_err *err) CMN_MUST_USE;
 
 /* Array of byte numbers <-> bytes (exactly len; 0: any length up to 1 MiB). */
 json_t *snp_bytes_to_json(const void *data, size_t len);

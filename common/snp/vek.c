@@ -35,10 +35,9 @@ static int get_spl(X509 *cert, const char *suffix, bool *present, uint8_t *ret, 
     else if (n == 4 && p[0] == 2 && p[1] == 2 && p[2] == 0 && p[3] >= 0x80)
         *ret = p[3];
     else
-        return cmn_err_reason(err, EBADMSG, CMN_REASON_SNP_CERT_MALFORMED,
-                              "certificate extension " SNP_OID_ARC
-                              ".%s is not an INTEGER from 0 to 255",
-                              suffix);
+        return cmn_err_reason(
+            err, EBADMSG, CMN_REASON_SNP_CERT_MALFORMED,
+            "certificate extension " SNP_OID_ARC ".%s is not an INTEGER from 0 to 255", suffix);
     return 0;
 }
 

@@ -103,7 +103,7 @@ static int plain(struct loader *l, const yaml_node_t *node, json_t **ret)
     static const char *const nulls[] = {"", "~", "null", "Null", "NULL"};
     static const char *const trues[] = {"true", "True", "TRUE"};
     static const char *const falses[] = {"false", "False", "FALSE"};
-    static const char *const unclear[] = {"yes", "Yes", "YES", "no", "No", "NO",
+    static const char *const unclear[] = {"yes", "Yes", "YES", "no",  "No",  "NO",
                                           "on",  "On",  "ON",  "off", "Off", "OFF"};
     const char *s = (const char *)node->data.scalar.value;
 
@@ -385,14 +385,21 @@ const char *cmn_yaml_type_name(const json_t *node)
     if (!node)
         return "nothing";
     switch (json_typeof(node)) {
-    case JSON_OBJECT: return "an object";
-    case JSON_ARRAY: return "a list";
-    case JSON_STRING: return "text";
-    case JSON_INTEGER: return "a number";
-    case JSON_REAL: return "a decimal number";
+    case JSON_OBJECT:
+        return "an object";
+    case JSON_ARRAY:
+        return "a list";
+    case JSON_STRING:
+        return "text";
+    case JSON_INTEGER:
+        return "a number";
+    case JSON_REAL:
+        return "a decimal number";
     case JSON_TRUE:
-    case JSON_FALSE: return "true or false";
-    case JSON_NULL: break;
+    case JSON_FALSE:
+        return "true or false";
+    case JSON_NULL:
+        break;
     }
     return "nothing";
 }

@@ -16,7 +16,19 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { OPT_SEED = 256, OPT_DIR, OPT_REPORT_DATA, OPT_HOST_DATA, OPT_VMPL, OPT_OUT, OPT_CERTS, OPT_SOCKET, OPT_POLICY, OPT_VERSION, OPT_CHIP };
+enum {
+    OPT_SEED = 256,
+    OPT_DIR,
+    OPT_REPORT_DATA,
+    OPT_HOST_DATA,
+    OPT_VMPL,
+    OPT_OUT,
+    OPT_CERTS,
+    OPT_SOCKET,
+    OPT_POLICY,
+    OPT_VERSION,
+    OPT_CHIP
+};
 
 struct args {
     const char *command, *seed, *dir, *product, *report_data, *host_data, *out, *certs, *socket;
@@ -57,24 +69,49 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     struct args *a = state->input;
 
     switch (key) {
-    case OPT_DIR: a->dir = arg; break;
-    case 'p': a->product = arg; break;
-    case OPT_SEED: a->seed = arg; break;
-    case OPT_REPORT_DATA: a->report_data = arg; break;
-    case OPT_HOST_DATA: a->host_data = arg; break;
-    case OPT_VMPL: a->vmpl = (uint32_t)number(state, arg, UINT32_MAX); break;
-    case OPT_POLICY: a->policy = number(state, arg, UINT64_MAX); break;
-    case OPT_VERSION: a->version = (uint32_t)number(state, arg, 5); break;
-    case OPT_CHIP: a->chip = (uint32_t)number(state, arg, UINT32_MAX); break;
-    case OPT_OUT: a->out = arg; break;
-    case OPT_CERTS: a->certs = arg; break;
-    case OPT_SOCKET: a->socket = arg; break;
+    case OPT_DIR:
+        a->dir = arg;
+        break;
+    case 'p':
+        a->product = arg;
+        break;
+    case OPT_SEED:
+        a->seed = arg;
+        break;
+    case OPT_REPORT_DATA:
+        a->report_data = arg;
+        break;
+    case OPT_HOST_DATA:
+        a->host_data = arg;
+        break;
+    case OPT_VMPL:
+        a->vmpl = (uint32_t)number(state, arg, UINT32_MAX);
+        break;
+    case OPT_POLICY:
+        a->policy = number(state, arg, UINT64_MAX);
+        break;
+    case OPT_VERSION:
+        a->version = (uint32_t)number(state, arg, 5);
+        break;
+    case OPT_CHIP:
+        a->chip = (uint32_t)number(state, arg, UINT32_MAX);
+        break;
+    case OPT_OUT:
+        a->out = arg;
+        break;
+    case OPT_CERTS:
+        a->certs = arg;
+        break;
+    case OPT_SOCKET:
+        a->socket = arg;
+        break;
     case ARGP_KEY_ARG:
         if (a->command)
             return ARGP_ERR_UNKNOWN;
         a->command = arg;
         break;
-    default: return ARGP_ERR_UNKNOWN;
+    default:
+        return ARGP_ERR_UNKNOWN;
     }
     return 0;
 }
@@ -142,7 +179,8 @@ static int do_report(struct ftee_psp *psp, const struct args *a, struct cmn_err 
     if (r == 0)
         r = ftee_psp_report(psp, data, a->vmpl, report, &status, err);
     if (r == 0 && status)
-        return cmn_err_set(err, EINVAL, "the PSP refuses vmpl %u with status 0x%x", a->vmpl, status);
+        return cmn_err_set(err, EINVAL, "the PSP refuses vmpl %u with status 0x%x", a->vmpl,
+                           status);
     if (r == 0)
         r = cmn_file_write(a->out, report, sizeof(report), 0644, err);
     if (r == 0 && a->certs) {
@@ -206,7 +244,8 @@ static int run(const struct args *a, struct cmn_err *err)
     int r;
 
     if (snp_product_by_name(a->product, &product) < 0)
-        return cmn_err_set(err, EINVAL, "product '%s' is not known: milan, genoa or turin", a->product);
+        return cmn_err_set(err, EINVAL, "product '%s' is not known: milan, genoa or turin",
+                           a->product);
     r = a->seed ? cmn_env_new_seeded(a->seed, strlen(a->seed), &env, err)
                 : cmn_env_new_system(&env, err);
     if (r == 0)
@@ -225,16 +264,22 @@ static int run(const struct args *a, struct cmn_err *err)
 int main(int argc, char **argv)
 {
     struct args a = {.dir = "fake-tee-ca", .product = "genoa", .out = "report.bin"};
-    const struct argp argp = {options, parse, "ca|report|psp",
-                              "A software SEV-SNP PSP with a test key chain. It protects nothing.\v"
-                              "ca prints the chain (ASK, ARK) as PEM; report writes one signed attestation "
-                              "report; psp serves reports on a unix socket.",
-                              NULL, NULL, NULL};
+    const struct argp argp = {
+        options,
+        parse,
+        "ca|report|psp",
+        "A software SEV-SNP PSP with a test key chain. It protects nothing.\v"
+        "ca prints the chain (ASK, ARK) as PEM; report writes one signed attestation "
+        "report; psp serves reports on a unix socket.",
+        NULL,
+        NULL,
+        NULL};
     struct cmn_err err = {0};
 
     argp_err_exit_status = 2;
     (void)argp_parse(&argp, argc, argv, 0, NULL, &a);
-    if (!a.command || (strcmp(a.command, "ca") && strcmp(a.command, "report") && strcmp(a.command, "psp"))) {
+    if (!a.command ||
+        (strcmp(a.command, "ca") && strcmp(a.command, "report") && strcmp(a.command, "psp"))) {
         (void)fprintf(stderr, "fake-tee: say ca, report or psp (see --help)\n");
         return 2;
     }

@@ -20,7 +20,7 @@
 struct ftee_ca {
     struct cmn_env *env;
     enum snp_product product;
-    char *dir; /* of this seed and product */
+    char *dir;          /* of this seed and product */
     uint8_t secret[32]; /* what chips derive from */
     EVP_PKEY *ask;
     struct cmn_buf ark_der, ask_der, chain_pem;
@@ -41,7 +41,8 @@ static int keep(const struct ftee_ca *ca, const char *name, struct cmn_bytes byt
     return cmn_file_write(path, bytes.data, bytes.len, 0600, err);
 }
 
-static int load(const struct ftee_ca *ca, const char *name, struct cmn_buf *ret, struct cmn_err *err)
+static int load(const struct ftee_ca *ca, const char *name, struct cmn_buf *ret,
+                struct cmn_err *err)
 {
     auto_free char *path = NULL;
 
@@ -78,7 +79,8 @@ static int add_pem(struct ftee_ca *ca, struct cmn_bytes der, struct cmn_err *err
     return r < 0 ? cmn_err_set(err, -r, "certificate cannot be written as PEM") : 0;
 }
 
-/* Makes keys and certificates and keeps them; the file that is written last makes the chain whole. */
+/* Makes keys and certificates and keeps them; the file that is written last makes the chain whole.
+ */
 static int make(struct ftee_ca *ca, struct cmn_err *err)
 {
     auto_env struct cmn_env *env = NULL;
@@ -247,10 +249,12 @@ static int derive(struct ftee_ca *ca, unsigned chip, const char *purpose, struct
 int ftee_ca_chip_id(struct ftee_ca *ca, unsigned chip, uint8_t out[64], struct cmn_err *err)
 {
     memset(out, 0, 64);
-    return derive(ca, chip, "chip id", cmn_bytes("", 0), out, ca->product == SNP_TURIN ? 8 : 64, err);
+    return derive(ca, chip, "chip id", cmn_bytes("", 0), out, ca->product == SNP_TURIN ? 8 : 64,
+                  err);
 }
 
-/* 48 derived bytes as the private scalar; tried again in the rare case that it is above the order. */
+/* 48 derived bytes as the private scalar; tried again in the rare case that it is above the order.
+ */
 static int vcek_key(struct ftee_ca *ca, unsigned chip, const uint8_t tcb[8], EVP_PKEY **ret,
                     struct cmn_err *err)
 {

@@ -1,8 +1,8 @@
 /* profile.c - certificates in AMD's shape, signed with test keys; see profile.h. */
 #include "profile.h"
 
-#include "fake-tee/ca.h"
 #include "common/snp/vek.h"
+#include "fake-tee/ca.h"
 
 #include <openssl/evp.h>
 #include <openssl/objects.h>
@@ -13,9 +13,9 @@
 #include <string.h>
 
 /* fixed, so that the same seed gives the same bytes on every day */
-#define NOT_BEFORE      "20250101000000Z"
-#define CA_NOT_AFTER    "20500101000000Z" /* 25 years */
-#define VCEK_NOT_AFTER  "20320101000000Z" /* 7 years */
+#define NOT_BEFORE     "20250101000000Z"
+#define CA_NOT_AFTER   "20500101000000Z" /* 25 years */
+#define VCEK_NOT_AFTER "20320101000000Z" /* 7 years */
 
 /* OU, C, L, ST, O, CN in this order; C is a PrintableString, the others are UTF8Strings. */
 static int set_name(X509_NAME *name, const char *cn)
@@ -24,8 +24,10 @@ static int set_name(X509_NAME *name, const char *cn)
         const char *field, *value;
         int type;
     } parts[] = {
-        {"OU", "Engineering", V_ASN1_UTF8STRING}, {"C", "US", V_ASN1_PRINTABLESTRING},
-        {"L", "Santa Clara", V_ASN1_UTF8STRING},  {"ST", "CA", V_ASN1_UTF8STRING},
+        {"OU", "Engineering", V_ASN1_UTF8STRING},
+        {"C", "US", V_ASN1_PRINTABLESTRING},
+        {"L", "Santa Clara", V_ASN1_UTF8STRING},
+        {"ST", "CA", V_ASN1_UTF8STRING},
         {"O", "Advanced Micro Devices", V_ASN1_UTF8STRING},
         {"CN", cn, V_ASN1_UTF8STRING},
     };
@@ -121,12 +123,13 @@ static int sign(struct cmn_env *env, X509 *cert, EVP_PKEY *key)
 {
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     EVP_PKEY_CTX *pctx = NULL;
-    bool ok = ctx &&
-              EVP_DigestSignInit_ex(ctx, &pctx, "SHA384", cmn_env_libctx(env), NULL, key, NULL) == 1 &&
-              EVP_PKEY_CTX_set_rsa_padding(pctx, RSA_PKCS1_PSS_PADDING) == 1 &&
-              EVP_PKEY_CTX_set_rsa_pss_saltlen(pctx, 48) == 1 &&
-              EVP_PKEY_CTX_set_rsa_mgf1_md_name(pctx, "SHA384", NULL) == 1 &&
-              X509_sign_ctx(cert, ctx) > 0;
+    bool ok =
+        ctx &&
+        EVP_DigestSignInit_ex(ctx, &pctx, "SHA384", cmn_env_libctx(env), NULL, key, NULL) == 1 &&
+        EVP_PKEY_CTX_set_rsa_padding(pctx, RSA_PKCS1_PSS_PADDING) == 1 &&
+        EVP_PKEY_CTX_set_rsa_pss_saltlen(pctx, 48) == 1 &&
+        EVP_PKEY_CTX_set_rsa_mgf1_md_name(pctx, "SHA384", NULL) == 1 &&
+        X509_sign_ctx(cert, ctx) > 0;
 
     EVP_MD_CTX_free(ctx);
     return ok ? 0 : -EIO;
@@ -153,7 +156,8 @@ static uint64_t serial_of(enum snp_product product, unsigned n)
 
 static void crl_url(enum snp_product product, char *out, size_t cap)
 {
-    (void)snprintf(out, cap, "URI:https://kdsintf.amd.com/vcek/v1/%s/crl", snp_product_name(product));
+    (void)snprintf(out, cap, "URI:https://kdsintf.amd.com/vcek/v1/%s/crl",
+                   snp_product_name(product));
 }
 
 int ftee_make_ark(struct cmn_env *env, enum snp_product product, EVP_PKEY *ark, X509 **ret,
@@ -186,7 +190,8 @@ int ftee_make_ask(struct cmn_env *env, enum snp_product product, EVP_PKEY *ask, 
     (void)snprintf(cn, sizeof(cn), "SEV-%s", snp_product_name(product));
     (void)snprintf(issuer, sizeof(issuer), "ARK-%s", snp_product_name(product));
     crl_url(product, crl, sizeof(crl));
-    X509 *cert = cert_new(env, serial_of(product, product == SNP_GENOA ? 2 : 1), CA_NOT_AFTER, cn, issuer, ask);
+    X509 *cert = cert_new(env, serial_of(product, product == SNP_GENOA ? 2 : 1), CA_NOT_AFTER, cn,
+                          issuer, ask);
     int r = cert ? 0 : -EIO;
     if (r == 0)
         r = add_conf(cert, ark_cert, NID_subject_key_identifier, "hash");
@@ -211,10 +216,18 @@ static int add_vcek_extensions(X509 *cert, enum snp_product product, const struc
     const struct {
         const char *suffix;
         uint8_t value;
-    } old[] = {{"3.1", tcb->bootloader}, {"3.2", tcb->tee}, {"3.4", 0}, {"3.5", 0},
-               {"3.6", 0}, {"3.7", 0}, {"3.3", tcb->snp}, {"3.8", tcb->microcode}},
-      turin[] = {{"3.9", tcb->fmc}, {"3.1", tcb->bootloader}, {"3.2", tcb->tee}, {"3.3", tcb->snp},
-                 {"3.5", 0}, {"3.6", 0}, {"3.7", 0}, {"3.8", tcb->microcode}};
+    } old[] = {{"3.1", tcb->bootloader},
+               {"3.2", tcb->tee},
+               {"3.4", 0},
+               {"3.5", 0},
+               {"3.6", 0},
+               {"3.7", 0},
+               {"3.3", tcb->snp},
+               {"3.8", tcb->microcode}},
+      turin[] = {{"3.9", tcb->fmc}, {"3.1", tcb->bootloader},
+                 {"3.2", tcb->tee}, {"3.3", tcb->snp},
+                 {"3.5", 0},        {"3.6", 0},
+                 {"3.7", 0},        {"3.8", tcb->microcode}};
     bool is_turin = product == SNP_TURIN;
     int r = add_int(cert, "1", is_turin ? 1 : 0);
 

@@ -1,4 +1,5 @@
-/* profile.h - AMD's certificate profile (AMD 57230; sizes and orders as seen on real certificates). */
+/* profile.h - AMD's certificate profile (AMD 57230; sizes and orders as seen on real certificates).
+ */
 #ifndef FTEE_PROFILE_H
 #define FTEE_PROFILE_H
 

@@ -1,4 +1,5 @@
-/* psp-server.c - the PSP on a unix socket; see psp.h. Everything a guest sends is bounded and checked. */
+/* psp-server.c - the PSP on a unix socket; see psp.h. Everything a guest sends is bounded and
+ * checked. */
 #include "common/snp/psp-msg.h"
 #include "fake-tee/psp.h"
 

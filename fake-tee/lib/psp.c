@@ -21,9 +21,12 @@ struct ftee_psp {
 struct snp_tcb ftee_default_tcb(enum snp_product product)
 {
     switch (product) {
-    case SNP_MILAN: return (struct snp_tcb){0, 4, 0, 24, 219};
-    case SNP_GENOA: return (struct snp_tcb){0, 10, 0, 23, 84};
-    default: return (struct snp_tcb){1, 1, 1, 4, 72};
+    case SNP_MILAN:
+        return (struct snp_tcb){0, 4, 0, 24, 219};
+    case SNP_GENOA:
+        return (struct snp_tcb){0, 10, 0, 23, 84};
+    default:
+        return (struct snp_tcb){1, 1, 1, 4, 72};
     }
 }
 

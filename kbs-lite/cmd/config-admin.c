@@ -1,13 +1,14 @@
 /*
- * config-admin.c - [admin] of kbs.toml (trustee kbs/src/admin): who may act as admin. Unknown members
- * are errors here, as upstream: a misspelt restriction must not be a restriction that is not there.
+ * config-admin.c - [admin] of kbs.toml (trustee kbs/src/admin): who may act as admin. Unknown
+ * members are errors here, as upstream: a misspelt restriction must not be a restriction that is
+ * not there.
  */
 #include "config-admin.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define PEM_MAX (64 * 1024)
+#define PEM_MAX     (64 * 1024)
 #define ENTRIES_MAX 64
 
 /* Every member of obj is one of names (NULL at the end). */
@@ -16,7 +17,7 @@ static int only(const json_t *obj, const char *where, const char *const *names, 
     const char *key;
     json_t *value;
 
-    json_object_foreach ((json_t *)obj, key, value) {
+    json_object_foreach((json_t *)obj, key, value) {
         size_t i = 0;
         while (names[i] && strcmp(names[i], key) != 0)
             i++;
@@ -42,7 +43,8 @@ static int array(const json_t *obj, const char *where, const char *key, const js
 {
     *ret = json_object_get(obj, key);
     if (!json_is_array(*ret) || !json_array_size(*ret) || json_array_size(*ret) > ENTRIES_MAX)
-        return cmn_err_set(err, EINVAL, "%s.%s must be a list of 1 to %d entries", where, key, ENTRIES_MAX);
+        return cmn_err_set(err, EINVAL, "%s.%s must be a list of 1 to %d entries", where, key,
+                           ENTRIES_MAX);
     return 0;
 }
 
@@ -51,13 +53,15 @@ static int read_key(const char *uri, struct cmn_buf *ret, struct cmn_err *err)
     if (strncmp(uri, "file://", 7) == 0)
         uri += 7;
     if (strstr(uri, "://"))
-        return cmn_err_set(err, EINVAL, "public_key_uri '%.128s': only a file can be read here", uri);
+        return cmn_err_set(err, EINVAL, "public_key_uri '%.128s': only a file can be read here",
+                           uri);
     return cmn_file_read(uri, PEM_MAX, ret, err);
 }
 
 static int read_provider(const json_t *from, struct kbs_daemon_admin *a, struct cmn_err *err)
 {
-    static const char *const names[] = {"issuer", "audience", "public_key_uri", "jwk_set_uri", NULL};
+    static const char *const names[] = {"issuer", "audience", "public_key_uri", "jwk_set_uri",
+                                        NULL};
     struct kbs_admin_issuer *to = &a->issuers[a->n];
     const char *key_uri = NULL, *jwks = NULL;
     int r;
@@ -69,7 +73,8 @@ static int read_provider(const json_t *from, struct kbs_daemon_admin *a, struct 
         (r = text(from, "jwk_set_uri", &jwks, err)) < 0)
         return r;
     if (jwks)
-        return cmn_err_set(err, EINVAL, "jwk_set_uri is not supported here: name the key by public_key_uri");
+        return cmn_err_set(err, EINVAL,
+                           "jwk_set_uri is not supported here: name the key by public_key_uri");
     if (!key_uri)
         return cmn_err_set(err, EINVAL, "an identity provider needs public_key_uri");
     if ((r = read_key(key_uri, &a->pems[a->n], err)) < 0)
@@ -102,7 +107,8 @@ static int read_lists(const json_t *jwt, const json_t *acl, struct kbs_daemon_ad
     json_t *v;
     int r;
 
-    if ((r = array(jwt, "admin.authentication.bearer_jwt", "identity_providers", &providers, err)) < 0 ||
+    if ((r = array(jwt, "admin.authentication.bearer_jwt", "identity_providers", &providers, err)) <
+            0 ||
         (r = array(acl, "admin.authorization.regex_acl", "acls", &acls, err)) < 0)
         return r;
     a->issuers = calloc(json_array_size(providers), sizeof(*a->issuers));
@@ -110,10 +116,10 @@ static int read_lists(const json_t *jwt, const json_t *acl, struct kbs_daemon_ad
     a->acls = calloc(json_array_size(acls), sizeof(*a->acls));
     if (!a->issuers || !a->pems || !a->acls)
         return cmn_err_set(err, ENOMEM, "no memory");
-    json_array_foreach (providers, i, v)
+    json_array_foreach(providers, i, v)
         if ((r = read_provider(v, a, err)) < 0)
             return r;
-    json_array_foreach (acls, i, v)
+    json_array_foreach(acls, i, v)
         if ((r = read_acl(v, a, err)) < 0)
             return r;
     return 0;
@@ -141,7 +147,8 @@ static int read_authenticated(const json_t *admin, struct kbs_daemon_admin *a, s
 
 int kbs_daemon_admin_read(const json_t *admin, struct kbs_daemon_admin *ret, struct cmn_err *err)
 {
-    static const char *const names[] = {"authorization_mode", "authentication", "authorization", NULL};
+    static const char *const names[] = {"authorization_mode", "authentication", "authorization",
+                                        NULL};
     struct kbs_daemon_admin a = {.mode = KBS_ADMIN_DENY_ALL};
     const char *mode = NULL;
     int r;
@@ -156,8 +163,9 @@ int kbs_daemon_admin_read(const json_t *admin, struct kbs_daemon_admin *ret, str
     else if (mode && strcmp(mode, "AuthenticatedAuthorization") == 0)
         a.mode = KBS_ADMIN_AUTHENTICATED;
     else if (!mode || strcmp(mode, "DenyAll") != 0)
-        return cmn_err_set(err, EINVAL, "admin.authorization_mode '%.64s' is not known: InsecureAllowAll, "
-                                        "DenyAll or AuthenticatedAuthorization",
+        return cmn_err_set(err, EINVAL,
+                           "admin.authorization_mode '%.64s' is not known: InsecureAllowAll, "
+                           "DenyAll or AuthenticatedAuthorization",
                            mode ? mode : "(none)");
     a.doc = json_incref((json_t *)admin);
     r = a.mode == KBS_ADMIN_AUTHENTICATED ? read_authenticated(admin, &a, err) : 0;

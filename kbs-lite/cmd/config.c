@@ -9,14 +9,26 @@
 
 /* Keys that have an effect; what is not here is a warning. */
 static const char *const known[] = {
-    "http_server.sockets", "http_server.insecure_http", "http_server.private_key",
-    "http_server.certificate", "http_server.payload_request_size", "attestation_token.insecure_header_jwk",
-    "attestation_service.type", "attestation_service.timeout",
-    "attestation_service.attestation_token_broker.duration_min", "admin.authorization_mode",
-    "admin.authentication.bearer_jwt.identity_providers", "admin.authorization.regex_acl.acls",
+    "http_server.sockets",
+    "http_server.insecure_http",
+    "http_server.private_key",
+    "http_server.certificate",
+    "http_server.payload_request_size",
+    "attestation_token.insecure_header_jwk",
+    "attestation_service.type",
+    "attestation_service.timeout",
+    "attestation_service.attestation_token_broker.duration_min",
+    "admin.authorization_mode",
+    "admin.authentication.bearer_jwt.identity_providers",
+    "admin.authorization.regex_acl.acls",
     "attestation_service.verifier_config.snp_verifier.vcek_sources",
-    "storage_backend.storage_type", "storage_backend.backends.local_fs.dir_path", "plugins",
-    "cocobox.test_roots", "cocobox.trust_amd", "cocobox.verifier", "cocobox.policy_set",
+    "storage_backend.storage_type",
+    "storage_backend.backends.local_fs.dir_path",
+    "plugins",
+    "cocobox.test_roots",
+    "cocobox.trust_amd",
+    "cocobox.verifier",
+    "cocobox.policy_set",
 };
 
 static void warn_unknown(const json_t *obj, const char *prefix, struct cmn_buf *warnings)
@@ -24,7 +36,7 @@ static void warn_unknown(const json_t *obj, const char *prefix, struct cmn_buf *
     const char *key;
     json_t *value;
 
-    json_object_foreach ((json_t *)obj, key, value) {
+    json_object_foreach((json_t *)obj, key, value) {
         char path[256];
         bool found = false;
         (void)snprintf(path, sizeof(path), "%s%s%s", prefix, *prefix ? "." : "", key);
@@ -35,7 +47,8 @@ static void warn_unknown(const json_t *obj, const char *prefix, struct cmn_buf *
         for (size_t i = 0; i < CMN_ARRAY_SIZE(known); i++)
             found = found || strcmp(known[i], path) == 0;
         if (!found)
-            CMN_IGNORE(cmn_buf_printf(warnings, "key '%s' has no effect\n", path)); /* a warning only */
+            CMN_IGNORE(
+                cmn_buf_printf(warnings, "key '%s' has no effect\n", path)); /* a warning only */
     }
 }
 
@@ -71,7 +84,8 @@ static int get_text(json_t *root, const char *path, char **ret, struct cmn_err *
     return *ret ? 0 : cmn_err_set(err, ENOMEM, "no memory");
 }
 
-static int get_number(json_t *root, const char *path, unsigned max, unsigned *ret, struct cmn_err *err)
+static int get_number(json_t *root, const char *path, unsigned max, unsigned *ret,
+                      struct cmn_err *err)
 {
     const json_t *v = at(root, path);
 
@@ -110,7 +124,8 @@ static int read_server(json_t *root, struct kbs_daemon_config *c, struct cmn_err
         return cmn_err_set(err, EINVAL, "'http_server.sockets' must name one socket here");
     const char *socket = sockets ? json_string_value(json_array_get(sockets, 0)) : "127.0.0.1:8080";
     if (!socket)
-        return cmn_err_set(err, EINVAL, "'http_server.sockets' holds something that is not a string");
+        return cmn_err_set(err, EINVAL,
+                           "'http_server.sockets' holds something that is not a string");
     if ((r = split_socket(socket, c, err)) < 0 ||
         (r = get_number(root, "http_server.payload_request_size", 64, &mib, err)) < 0 ||
         (r = get_text(root, "http_server.certificate", &c->certificate, err)) < 0 ||
@@ -119,25 +134,28 @@ static int read_server(json_t *root, struct kbs_daemon_config *c, struct cmn_err
     c->body_limit = (size_t)mib << 20;
     c->insecure_http = json_is_true(at(root, "http_server.insecure_http"));
     if (!c->insecure_http && (!c->certificate || !c->private_key))
-        return cmn_err_set(err, EINVAL, "http_server needs certificate and private_key, or insecure_http = true");
+        return cmn_err_set(
+            err, EINVAL, "http_server needs certificate and private_key, or insecure_http = true");
     return 0;
 }
 
 /* Only the offline kind is served; KDS (the default) would need the network and is a warning. */
 static int read_vcek_sources(json_t *root, struct kbs_daemon_config *c, struct cmn_err *err)
 {
-    const json_t *sources = at(root, "attestation_service.verifier_config.snp_verifier.vcek_sources");
+    const json_t *sources =
+        at(root, "attestation_service.verifier_config.snp_verifier.vcek_sources");
     size_t i;
     json_t *source;
 
-    json_array_foreach (sources, i, source) {
+    json_array_foreach(sources, i, source) {
         const char *type = cmn_json_str(source, "type"), *path = cmn_json_str(source, "path");
         if (type && strcmp(type, "OfflineStore") == 0 && !c->vcek_dir) {
-            c->vcek_dir = strdup(path ? path
-                                      : "/opt/confidential-containers/attestation-service/kds-store");
+            c->vcek_dir =
+                strdup(path ? path : "/opt/confidential-containers/attestation-service/kds-store");
             if (!c->vcek_dir)
                 return cmn_err_set(err, ENOMEM, "no memory");
-        } else if (cmn_buf_printf(&c->warnings, "vcek_sources: a source of type '%.32s' has no effect\n",
+        } else if (cmn_buf_printf(&c->warnings,
+                                  "vcek_sources: a source of type '%.32s' has no effect\n",
                                   type ? type : "(none)") < 0) {
             return cmn_err_set(err, ENOMEM, "no memory");
         }
@@ -152,7 +170,9 @@ static int read_storage(json_t *root, struct kbs_daemon_config *c, struct cmn_er
     if (!type || strcmp(type, "Memory") == 0)
         return 0;
     if (strcmp(type, "LocalFs") != 0)
-        return cmn_err_set(err, EINVAL, "storage_backend.storage_type '%.64s' is not supported here: Memory or LocalFs", type);
+        return cmn_err_set(
+            err, EINVAL,
+            "storage_backend.storage_type '%.64s' is not supported here: Memory or LocalFs", type);
     c->store_dir = strdup("/opt/confidential-containers/storage/local_fs");
     return get_text(root, "storage_backend.backends.local_fs.dir_path", &c->store_dir, err);
 }
@@ -165,13 +185,14 @@ static int read_rest(json_t *root, struct kbs_daemon_config *c, struct cmn_err *
     json_t *plugin;
     int r;
 
-    json_array_foreach (at(root, "plugins"), i, plugin) {
+    json_array_foreach(at(root, "plugins"), i, plugin) {
         const char *name = cmn_json_str(plugin, "name");
         c->resource_plugin = c->resource_plugin || (name && strcmp(name, "resource") == 0);
     }
     c->trust_amd = !amd || json_is_true(amd);
     if (verifier && strcmp(verifier, "trustee") != 0 && strcmp(verifier, "strict") != 0)
-        return cmn_err_set(err, EINVAL, "cocobox.verifier '%.32s' is not known: trustee or strict", verifier);
+        return cmn_err_set(err, EINVAL, "cocobox.verifier '%.32s' is not known: trustee or strict",
+                           verifier);
     c->strict = verifier && strcmp(verifier, "strict") == 0;
     if ((r = get_text(root, "cocobox.test_roots", &c->test_roots, err)) < 0 ||
         (r = get_text(root, "cocobox.policy_set", &c->policy_set, err)) < 0 ||

@@ -64,11 +64,16 @@ static int open_kbs(struct cmn_env *env, const struct kbs_daemon_config *c, stru
                     struct cmn_err *err)
 {
     auto_buf struct cmn_buf chain = {0};
-    struct kbs_config config = {.trust_amd = c->trust_amd, .policy_set = c->policy_set,
-                                .strict = c->strict, .admin = c->admin.mode,
-                                .admin_issuers = c->admin.issuers, .n_admin_issuers = c->admin.n,
-                                .admin_acls = c->admin.acls, .n_admin_acls = c->admin.n_acls,
-                                .vcek_dir = c->vcek_dir, .store_dir = c->store_dir,
+    struct kbs_config config = {.trust_amd = c->trust_amd,
+                                .policy_set = c->policy_set,
+                                .strict = c->strict,
+                                .admin = c->admin.mode,
+                                .admin_issuers = c->admin.issuers,
+                                .n_admin_issuers = c->admin.n,
+                                .admin_acls = c->admin.acls,
+                                .n_admin_acls = c->admin.n_acls,
+                                .vcek_dir = c->vcek_dir,
+                                .store_dir = c->store_dir,
                                 .session_minutes = c->session_minutes,
                                 .token_minutes = c->token_minutes,
                                 .no_resource_plugin = !c->resource_plugin};
@@ -89,17 +94,20 @@ static int serve(const struct kbs_daemon_config *c, struct kbs *kbs, const sigse
     if (!c->insecure_http && ((r = cmn_file_read(c->certificate, CERT_MAX, &cert, err)) < 0 ||
                               (r = cmn_file_read(c->private_key, CERT_MAX, &key, err)) < 0))
         return r;
-    r = cmn_http_server_new(&(struct cmn_http_server_opts){.listen_fd = -1, .address = c->address,
-                                                           .port = c->port, .body_limit = c->body_limit,
+    r = cmn_http_server_new(&(struct cmn_http_server_opts){.listen_fd = -1,
+                                                           .address = c->address,
+                                                           .port = c->port,
+                                                           .body_limit = c->body_limit,
                                                            .tls_cert_pem = (char *)cert.data,
                                                            .tls_key_pem = (char *)key.data,
-                                                           .handle = kbs_http_handler, .ctx = kbs},
+                                                           .handle = kbs_http_handler,
+                                                           .ctx = kbs},
                             &server, err);
     if (r < 0)
         return r;
     bool v6 = strchr(c->address, ':');
-    (void)printf("listening on %s://%s%s%s:%u\n", c->insecure_http ? "http" : "https", v6 ? "[" : "",
-                 c->address, v6 ? "]" : "", cmn_http_server_port(server));
+    (void)printf("listening on %s://%s%s%s:%u\n", c->insecure_http ? "http" : "https",
+                 v6 ? "[" : "", c->address, v6 ? "]" : "", cmn_http_server_port(server));
     (void)fflush(stdout);
     (void)sigwait(stop, &sig);
     cmn_http_server_free(server);
@@ -150,9 +158,11 @@ static int run(const struct args *a, const struct kbs_daemon_config *c, struct c
 int main(int argc, char **argv)
 {
     struct args a = {.config_file = getenv("KBS_CONFIG_FILE")};
-    const struct argp argp = {options, parse, NULL,
-                              "A key broker that speaks Trustee's protocol, for tests and diagnosis.",
-                              NULL, NULL, NULL};
+    const struct argp argp = {
+        options, parse,
+        NULL,    "A key broker that speaks Trustee's protocol, for tests and diagnosis.",
+        NULL,    NULL,
+        NULL};
     struct kbs_daemon_config config = {0};
     struct cmn_err err = {0};
 

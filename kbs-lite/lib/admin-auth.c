@@ -1,6 +1,6 @@
 /*
- * admin-auth.c - admins by bearer token and role (trustee kbs/src/admin, AuthenticatedAuthorization).
- * The texts are upstream's: clients print them.
+ * admin-auth.c - admins by bearer token and role (trustee kbs/src/admin,
+ * AuthenticatedAuthorization). The texts are upstream's: clients print them.
  */
 #include "internal.h"
 
@@ -60,7 +60,10 @@ static const char *alg_of(EVP_PKEY *key)
         return "EdDSA";
     if (EVP_PKEY_is_a(key, "RSA"))
         return "RS256";
-    return !curve ? NULL : !strcmp(curve, "P-256") ? "ES256" : !strcmp(curve, "P-384") ? "ES384" : NULL;
+    return !curve                    ? NULL
+           : !strcmp(curve, "P-256") ? "ES256"
+           : !strcmp(curve, "P-384") ? "ES384"
+                                     : NULL;
 }
 
 static int copy_text(const char *text, char **ret, struct cmn_err *err)
@@ -83,11 +86,13 @@ static int add_issuer(struct cmn_env *env, struct kbs_admin_auth *auth,
         return cmn_err_wrap(err, r, "public key of the admin tokens");
     to->alg = alg_of(to->key);
     return to->alg ? 0
-                   : cmn_err_set(err, ENOTSUP, "public key of the admin tokens: want Ed25519, EC P-256, "
-                                               "EC P-384 or RSA");
+                   : cmn_err_set(err, ENOTSUP,
+                                 "public key of the admin tokens: want Ed25519, EC P-256, "
+                                 "EC P-384 or RSA");
 }
 
-static int add_acl(struct kbs_admin_auth *auth, const struct kbs_admin_acl *from, struct cmn_err *err)
+static int add_acl(struct kbs_admin_auth *auth, const struct kbs_admin_acl *from,
+                   struct cmn_err *err)
 {
     struct acl *to = &auth->acls[auth->n_acls++];
     size_t n = from->allowed_endpoints ? strlen(from->allowed_endpoints) : 0;
@@ -95,8 +100,9 @@ static int add_acl(struct kbs_admin_auth *auth, const struct kbs_admin_acl *from
 
     if (!from->role || n < 6 || strncmp(from->allowed_endpoints, "^/kbs", 5) != 0 ||
         from->allowed_endpoints[n - 1] != '$')
-        return cmn_err_set(err, EINVAL, "allowed_endpoints '%.64s' of role '%.64s' must begin with ^/kbs "
-                                        "and end with $",
+        return cmn_err_set(err, EINVAL,
+                           "allowed_endpoints '%.64s' of role '%.64s' must begin with ^/kbs "
+                           "and end with $",
                            n ? from->allowed_endpoints : "", from->role ? from->role : "");
     int r = copy_text(from->role, &to->role, err);
     if (r == 0)
@@ -120,7 +126,8 @@ int kbs_admin_auth_new(struct cmn_env *env, const struct kbs_config *config,
     if (!auth || !auth->issuers || !auth->acls)
         r = cmn_err_set(err, ENOMEM, "no memory");
     else if (!config->n_admin_issuers)
-        r = cmn_err_set(err, EINVAL, "AuthenticatedAuthorization needs at least one identity provider");
+        r = cmn_err_set(err, EINVAL,
+                        "AuthenticatedAuthorization needs at least one identity provider");
     for (size_t i = 0; i < config->n_admin_issuers && r == 0; i++)
         r = add_issuer(env, auth, &config->admin_issuers[i], err);
     for (size_t i = 0; i < config->n_admin_acls && r == 0; i++)
@@ -163,7 +170,8 @@ static bool digest_verify(struct cmn_env *env, EVP_PKEY *key, const char *md, st
                           const struct cmn_buf *sig)
 {
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    bool ok = ctx && EVP_DigestVerifyInit_ex(ctx, NULL, md, cmn_env_libctx(env), NULL, key, NULL) == 1 &&
+    bool ok = ctx &&
+              EVP_DigestVerifyInit_ex(ctx, NULL, md, cmn_env_libctx(env), NULL, key, NULL) == 1 &&
               EVP_DigestVerify(ctx, sig->data, sig->len, data.data, data.len) == 1;
 
     EVP_MD_CTX_free(ctx);
@@ -185,8 +193,8 @@ static bool signature_ok(struct cmn_env *env, const struct issuer *issuer, const
         return digest_verify(env, issuer->key, NULL, signed_part, &sig);
     if (strcmp(alg, "RS256") == 0)
         return digest_verify(env, issuer->key, "SHA256", signed_part, &sig);
-    return cmn_ecdsa_verify(env, issuer->key, strcmp(alg, "ES256") == 0 ? "SHA256" : "SHA384", signed_part,
-                            cmn_buf_bytes(&sig), NULL) == 0;
+    return cmn_ecdsa_verify(env, issuer->key, strcmp(alg, "ES256") == 0 ? "SHA256" : "SHA384",
+                            signed_part, cmn_buf_bytes(&sig), NULL) == 0;
 }
 
 static bool has_audience(const json_t *aud, const char *want)
@@ -196,13 +204,14 @@ static bool has_audience(const json_t *aud, const char *want)
 
     if (json_is_string(aud))
         return strcmp(json_string_value(aud), want) == 0;
-    json_array_foreach ((json_t *)aud, i, v)
+    json_array_foreach((json_t *)aud, i, v)
         if (json_is_string(v) && strcmp(json_string_value(v), want) == 0)
             return true;
     return false;
 }
 
-/* exp is a must, with leeway; iss and aud where the configuration names them; nbf is not looked at. */
+/* exp is a must, with leeway; iss and aud where the configuration names them; nbf is not looked at.
+ */
 static bool claims_ok(const struct issuer *issuer, const json_t *payload, int64_t now)
 {
     const json_t *exp = json_object_get(payload, "exp");
@@ -250,8 +259,9 @@ int kbs_admin_auth_check(struct kbs *kbs, const struct cmn_http_request *req, st
         return deny(err, "Admin access denied: Cannot verify token with any of the issuers");
     const char *role = cmn_json_str(payload, "role");
     if (!role)
-        return deny(err, "Admin access denied: Failed to parse claims from token: AdminAccessDenied { "
-                         "reason: \"Missing required `role` claim in JWT\" }");
+        return deny(err,
+                    "Admin access denied: Failed to parse claims from token: AdminAccessDenied { "
+                    "reason: \"Missing required `role` claim in JWT\" }");
     if (cmn_buf_printf(&uri, "%s%s%s", req->path, *req->query ? "?" : "", req->query) < 0)
         return cmn_err_set(err, ENOMEM, "no memory");
     for (size_t i = 0; i < auth->n_acls && !allowed; i++)
@@ -260,6 +270,6 @@ int kbs_admin_auth_check(struct kbs *kbs, const struct cmn_http_request *req, st
             allowed = false; /* what cannot be judged is not allowed */
     return allowed ? 0
                    : cmn_err_reason(err, EACCES, CMN_REASON_ADMIN_DENIED,
-                                    "Admin access denied: Role %.64s not allowed for path %.512s", role,
-                                    (const char *)uri.data);
+                                    "Admin access denied: Role %.64s not allowed for path %.512s",
+                                    role, (const char *)uri.data);
 }

@@ -16,9 +16,10 @@ int kbs_admin_check(struct kbs *kbs, const struct cmn_http_request *req, struct 
         return 0;
     if (kbs->config.admin == KBS_ADMIN_AUTHENTICATED)
         return kbs_admin_auth_check(kbs, req, err);
-    return cmn_err_reason(err, EACCES, CMN_REASON_ADMIN_DENIED,
-                          "Admin access denied: Admin access denied as DenyAll authorization_mode is "
-                          "enabled");
+    return cmn_err_reason(
+        err, EACCES, CMN_REASON_ADMIN_DENIED,
+        "Admin access denied: Admin access denied as DenyAll authorization_mode is "
+        "enabled");
 }
 
 /* A refusal of an admin request, told as the wire tells it. */
@@ -59,9 +60,9 @@ int kbs_reference_values_put(struct kbs *kbs, const json_t *values, struct cmn_e
     (void)strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm);
     if (!json_is_object(values))
         return cmn_err_set(err, EINVAL, "reference values are not a JSON object");
-    json_object_foreach ((json_t *)values, name, value) {
-        auto_json json_t *record = json_pack("{s:s, s:s, s:s, s:O}", "version", "0.1.0", "name", name,
-                                             "expiration", when, "value", value);
+    json_object_foreach((json_t *)values, name, value) {
+        auto_json json_t *record = json_pack("{s:s, s:s, s:s, s:O}", "version", "0.1.0", "name",
+                                             name, "expiration", when, "value", value);
         auto_free char *text = record ? cmn_json_dump(record) : NULL;
         if (!text)
             return cmn_err_set(err, ENOMEM, "no memory");
@@ -82,7 +83,8 @@ static int policy_text(const json_t *body, struct cmn_buf *ret, struct cmn_err *
         return cmn_err_set(err, EINVAL, "No `policy` field inside SetPolicy Request Json");
     if (!json_is_string(policy))
         return cmn_err_set(err, EINVAL, "`policy` field is not a string in SetPolicy Request Json");
-    if (cmn_unb64(CMN_B64_URL, json_string_value(policy), json_string_length(policy), ret, &inner) < 0)
+    if (cmn_unb64(CMN_B64_URL, json_string_value(policy), json_string_length(policy), ret, &inner) <
+        0)
         return cmn_err_set(err, EINVAL, "Failed to decode policy: %.200s", inner.msg);
     return 0;
 }
@@ -135,9 +137,10 @@ static void set_attestation_policy(struct kbs *kbs, const struct cmn_http_reques
         r = kbs_store_put(kbs, KBS_NS_POLICY, key, cmn_buf_bytes(&text), &err);
     }
     if (r < 0) {
-        kbs_answer_error(resp, "AttestationError", "Attestation error: Set Attestation Policy failed");
-        kbs_notify(kbs, "attest", "kbs.admin", "refused", CMN_REASON_POLICY_ERROR, resp->status, err.msg,
-                   NULL);
+        kbs_answer_error(resp, "AttestationError",
+                         "Attestation error: Set Attestation Policy failed");
+        kbs_notify(kbs, "attest", "kbs.admin", "refused", CMN_REASON_POLICY_ERROR, resp->status,
+                   err.msg, NULL);
         return;
     }
     resp->status = 200;
@@ -173,21 +176,25 @@ static void reference_value(struct kbs *kbs, const char *rest, const struct cmn_
 
     if (strcmp(req->method, "POST") == 0) {
         if (register_values(kbs, req->body, &err) < 0) {
-            kbs_answer_error(resp, "RvpsError",
-                             "RVPS configuration failed: Failed to register reference value: register "
-                             "reference value");
-            kbs_notify(kbs, "attest", "kbs.admin", "refused", CMN_REASON_NONE, resp->status, err.msg, NULL);
+            kbs_answer_error(
+                resp, "RvpsError",
+                "RVPS configuration failed: Failed to register reference value: register "
+                "reference value");
+            kbs_notify(kbs, "attest", "kbs.admin", "refused", CMN_REASON_NONE, resp->status,
+                       err.msg, NULL);
             return;
         }
         resp->status = 200;
-        CMN_IGNORE(cmn_http_response_header(resp, "Content-Type", "application/json")); /* there is room */
+        CMN_IGNORE(
+            cmn_http_response_header(resp, "Content-Type", "application/json")); /* there is room */
         return;
     }
     if (kbs_reference_value(kbs, rest, &value, NULL) < 0 || !value) {
-        kbs_answer_error(resp, "RvpsError",
-                         "RVPS configuration failed: Failed to get reference_values: No reference value "
-                         "found for the given id: %.512s",
-                         rest);
+        kbs_answer_error(
+            resp, "RvpsError",
+            "RVPS configuration failed: Failed to get reference_values: No reference value "
+            "found for the given id: %.512s",
+            rest);
         refused(kbs, resp, CMN_REASON_POLICY_REFERENCE_VALUE_MISSING, "no such reference value");
         return;
     }

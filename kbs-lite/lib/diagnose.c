@@ -1,6 +1,6 @@
 /*
- * diagnose.c - why a resource policy said no. The wire only says "Access denied by policy"; support needs
- * the claim that was not approved, with what was measured beside what was expected.
+ * diagnose.c - why a resource policy said no. The wire only says "Access denied by policy"; support
+ * needs the claim that was not approved, with what was measured beside what was expected.
  */
 #include "internal.h"
 
@@ -10,7 +10,7 @@
 #include <string.h>
 
 struct question {
-    const char *claim;     /* member of the vector */
+    const char *claim; /* member of the vector */
     enum cmn_reason reason;
     const char *member;    /* of the snp claims */
     const char *reference; /* name the default policy asks for */
@@ -18,7 +18,8 @@ struct question {
 
 /* In the order in which a reader would look: what runs, on what, how configured. */
 static const struct question questions[] = {
-    {"executables", CMN_REASON_POLICY_MEASUREMENT_MISMATCH, "measurement", "snp_launch_measurement"},
+    {"executables", CMN_REASON_POLICY_MEASUREMENT_MISMATCH, "measurement",
+     "snp_launch_measurement"},
     {"hardware", CMN_REASON_POLICY_TCB_MISMATCH, "reported_tcb_bootloader", "snp_bootloader"},
     {"hardware", CMN_REASON_POLICY_TCB_MISMATCH, "reported_tcb_microcode", "snp_microcode"},
     {"hardware", CMN_REASON_POLICY_TCB_MISMATCH, "reported_tcb_snp", "snp_snp_svn"},
@@ -32,7 +33,7 @@ static bool contains(const json_t *list, const json_t *value)
     size_t i;
     json_t *v;
 
-    json_array_foreach (list, i, v)
+    json_array_foreach(list, i, v)
         if (json_equal(v, value))
             return true;
     return false;
@@ -64,15 +65,16 @@ static bool explains(struct kbs *kbs, const struct question *q, const json_t *ve
     *ret = q->reference && !want ? CMN_REASON_POLICY_REFERENCE_VALUE_MISSING : q->reason;
     auto_free char *got = cmn_json_dump(actual), *expected = want ? cmn_json_dump(want) : NULL;
     (void)snprintf(message, cap, "%s is %s, reference value %s is %s", q->member, got ? got : "?",
-                   q->reference ? q->reference : "(policy)", expected ? expected : "not registered");
+                   q->reference ? q->reference : "(policy)",
+                   expected ? expected : "not registered");
     *ret_details = json_pack("{s:s, s:O, s:s, s:O?}", "claim", q->member, "actual", actual,
                              "reference", q->reference ? q->reference : "", "expected", want);
     return true;
 }
 
 /*
- * Would the policy allow the best token there can be: a real TEE, every claim affirmed? If not, what the
- * guest measured is not the reason, and naming it would send the reader the wrong way.
+ * Would the policy allow the best token there can be: a real TEE, every claim affirmed? If not,
+ * what the guest measured is not the reason, and naming it would send the reader the wrong way.
  */
 static bool allows_the_best(struct cmn_bytes policy, const json_t *payload, const json_t *data)
 {
@@ -81,12 +83,13 @@ static bool allows_the_best(struct cmn_bytes policy, const json_t *payload, cons
     const char *name;
     json_t *submod;
 
-    json_object_foreach (json_object_get(best, "submods"), name, submod) {
+    json_object_foreach(json_object_get(best, "submods"), name, submod) {
         json_t *evidence = json_object_get(submod, "ear.veraison.annotated-evidence");
         json_t *sample = json_object_get(evidence, "sample");
-        json_t *vector = json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "instance-identity", 2,
-                                   "configuration", 2, "executables", 3, "file-system", 2, "hardware", 2,
-                                   "runtime-opaque", 2, "storage-opaque", 2, "sourced-data", 2);
+        json_t *vector =
+            json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "instance-identity", 2,
+                      "configuration", 2, "executables", 3, "file-system", 2, "hardware", 2,
+                      "runtime-opaque", 2, "storage-opaque", 2, "sourced-data", 2);
         int bad = json_object_set_new(submod, "ear.status", json_string("affirming"));
         bad |= json_object_set_new(submod, "ear.trustworthiness-vector", vector);
         if (sample) {
@@ -96,7 +99,9 @@ static bool allows_the_best(struct cmn_bytes policy, const json_t *payload, cons
         if (bad)
             return true; /* no memory for the question: as if it were not asked */
     }
-    return !best || kbs_policy_decide((const char *)policy.data, policy.len, best, data, &verdict, NULL) < 0 ||
+    return !best ||
+           kbs_policy_decide((const char *)policy.data, policy.len, best, data, &verdict, NULL) <
+               0 ||
            verdict.allow;
 }
 
@@ -113,7 +118,8 @@ enum cmn_reason kbs_diagnose_denial(struct kbs *kbs, struct cmn_bytes policy, co
 
     *ret_details = NULL;
     if (!allows_the_best(policy, payload, data)) {
-        (void)snprintf(message, cap, "the resource policy denies this path to an affirmed guest too");
+        (void)snprintf(message, cap,
+                       "the resource policy denies this path to an affirmed guest too");
         return CMN_REASON_POLICY_DENIED;
     }
     if (json_object_get(evidence, "sample")) {

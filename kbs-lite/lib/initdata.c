@@ -78,7 +78,7 @@ int kbs_initdata_read(struct cmn_env *env, const json_t *init_data, uint8_t dige
     json_t *data = json_object_get(doc, "data");
     if (!doc || !algorithm || !cmn_json_str(doc, "version") || !json_is_object(data))
         return invalid(err, "parse init data: parse TOML structured data");
-    json_object_foreach (data, key, value)
+    json_object_foreach(data, key, value)
         if (!json_is_string(value))
             return invalid(err, "parse init data: parse TOML structured data");
     for (size_t i = 0; i < CMN_ARRAY_SIZE(algorithms); i++) {

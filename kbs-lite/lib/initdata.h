@@ -1,4 +1,5 @@
-/* initdata.h - the init-data of an attest request: digest for the verifier, claims for the policy. */
+/* initdata.h - the init-data of an attest request: digest for the verifier, claims for the policy.
+ */
 #ifndef KBS_INITDATA_H
 #define KBS_INITDATA_H
 
@@ -6,8 +7,8 @@
 #include "common/json/json.h"
 
 /*
- * init_data: {"format":"toml","body":text}. digest gets *ret_len bytes (32, 48 or 64: the algorithm it
- * names). *ret_claims: the [data] table as an object; aa.toml and cdh.toml parsed where they are
+ * init_data: {"format":"toml","body":text}. digest gets *ret_len bytes (32, 48 or 64: the algorithm
+ * it names). *ret_claims: the [data] table as an object; aa.toml and cdh.toml parsed where they are
  * valid TOML. -EBADMSG, rcar.initdata-invalid.
  */
 int kbs_initdata_read(struct cmn_env *env, const json_t *init_data, uint8_t digest[64],

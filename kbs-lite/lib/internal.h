@@ -1,5 +1,5 @@
-/* internal.h - what the parts of the key broker share. Who handles a request holds no lock; the store and
- * the session table have one each. */
+/* internal.h - what the parts of the key broker share. Who handles a request holds no lock; the
+ * store and the session table have one each. */
 #ifndef KBS_INTERNAL_H
 #define KBS_INTERNAL_H
 
@@ -43,7 +43,8 @@ struct kbs {
 /* ---- kbs.c ---- */
 void kbs_notify(struct kbs *kbs, const char *phase, const char *name, const char *outcome,
                 enum cmn_reason reason, int status, const char *message, const json_t *details);
-/* Error body of section 1.2. variant: "AttestationError", ... Status 404 for two variants, else 401. */
+/* Error body of section 1.2. variant: "AttestationError", ... Status 404 for two variants, else
+ * 401. */
 void kbs_answer_error(struct cmn_http_response *resp, const char *variant, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 void kbs_answer_json(struct cmn_http_response *resp, const json_t *body);
@@ -51,7 +52,8 @@ int kbs_store_get(struct kbs *kbs, const char *ns, const char *key, struct cmn_b
                   struct cmn_err *err) CMN_MUST_USE;
 int kbs_store_put(struct kbs *kbs, const char *ns, const char *key, struct cmn_bytes value,
                   struct cmn_err *err) CMN_MUST_USE;
-int kbs_store_del(struct kbs *kbs, const char *ns, const char *key, struct cmn_err *err) CMN_MUST_USE;
+int kbs_store_del(struct kbs *kbs, const char *ns, const char *key,
+                  struct cmn_err *err) CMN_MUST_USE;
 
 /* ---- session.c ---- */
 /* A fresh session, copied to *ret (token NULL). -ENOSPC: too many live ones. */
@@ -67,7 +69,8 @@ void kbs_session_set_cookie(struct cmn_http_response *resp, const struct kbs_ses
 
 /* ---- rcar.c ---- */
 void kbs_auth(struct kbs *kbs, const struct cmn_http_request *req, struct cmn_http_response *resp);
-void kbs_attest(struct kbs *kbs, const struct cmn_http_request *req, struct cmn_http_response *resp);
+void kbs_attest(struct kbs *kbs, const struct cmn_http_request *req,
+                struct cmn_http_response *resp);
 
 /* ---- token.c ---- */
 /*
@@ -100,7 +103,8 @@ int kbs_admin_auth_new(struct cmn_env *env, const struct kbs_config *config,
 void kbs_admin_auth_free(struct kbs_admin_auth *auth); /* NULL ok */
 int kbs_admin_auth_check(struct kbs *kbs, const struct cmn_http_request *req,
                          struct cmn_err *err) CMN_MUST_USE;
-/* What comes after "Bearer " (the scheme in any case) in the Authorization header, NULL if nothing. */
+/* What comes after "Bearer " (the scheme in any case) in the Authorization header, NULL if nothing.
+ */
 const char *kbs_bearer(const struct cmn_http_request *req);
 
 /* ---- query.c ---- */

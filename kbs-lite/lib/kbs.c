@@ -15,8 +15,8 @@ void kbs_notify(struct kbs *kbs, const char *phase, const char *name, const char
                 enum cmn_reason reason, int status, const char *message, const json_t *details)
 {
     if (kbs->observe)
-        kbs->observe(kbs->observe_ctx, &(struct kbs_event){phase, name, outcome, reason, status,
-                                                           message, details});
+        kbs->observe(kbs->observe_ctx,
+                     &(struct kbs_event){phase, name, outcome, reason, status, message, details});
 }
 
 void kbs_set_observer(struct kbs *kbs, void (*observe)(void *, const struct kbs_event *), void *ctx)
@@ -43,13 +43,14 @@ void kbs_answer_error(struct cmn_http_response *resp, const char *variant, const
     va_start(ap, fmt);
     (void)vsnprintf(detail, sizeof(detail), fmt, ap);
     va_end(ap);
-    (void)snprintf(type, sizeof(type),
-                   "https://github.com/confidential-containers/kbs/errors/%s", variant);
+    (void)snprintf(type, sizeof(type), "https://github.com/confidential-containers/kbs/errors/%s",
+                   variant);
     auto_json json_t *body = json_pack("{s:s, s:s}", "type", type, "detail", detail);
     if (!body) /* outside text that was cut inside a character */
         body = json_pack("{s:s, s:s}", "type", type, "detail", "");
     kbs_answer_json(resp, body);
-    bool not_found = strcmp(variant, "PluginNotFound") == 0 || strcmp(variant, "InvalidRequestPath") == 0;
+    bool not_found =
+        strcmp(variant, "PluginNotFound") == 0 || strcmp(variant, "InvalidRequestPath") == 0;
     if (resp->status == 200)
         resp->status = not_found ? 404 : 401;
 }
@@ -100,7 +101,7 @@ static int install(struct kbs *kbs, const char *name, bool keep, struct cmn_err 
         if (r != -ENOENT) /* it is there and cannot be read: never overwrite it */
             return r;
         r = kbs_store_put(kbs, texts[i].ns, texts[i].key,
-                              cmn_bytes(texts[i].text, strlen(texts[i].text)), err);
+                          cmn_bytes(texts[i].text, strlen(texts[i].text)), err);
         if (r < 0)
             return r;
     }
@@ -171,7 +172,9 @@ bool kbs_trusts_test_roots(const struct kbs *kbs)
 
 static int hex_value(char c)
 {
-    return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
+    return c >= '0' && c <= '9'                 ? c - '0'
+           : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10
+                                                : -1;
 }
 
 /* Percent-decodes in place; a bad escape stays as it is, as upstream's URI library leaves it. */
@@ -222,7 +225,8 @@ static void health(struct kbs *kbs, struct cmn_http_response *resp)
 {
     resp->status = 200;
     if (kbs_trusts_test_roots(kbs)) /* upstream's body is empty; a broker with test roots says so */
-        CMN_IGNORE(cmn_buf_puts(&resp->body, "test roots are trusted: this broker protects nothing\n"));
+        CMN_IGNORE(
+            cmn_buf_puts(&resp->body, "test roots are trusted: this broker protects nothing\n"));
 }
 
 void kbs_handle(struct kbs *kbs, const struct cmn_http_request *req, struct cmn_http_response *resp)
@@ -240,7 +244,8 @@ void kbs_handle(struct kbs *kbs, const struct cmn_http_request *req, struct cmn_
         resp->status = 404;
     } else if (!known) {
         resp->status = 405;
-        CMN_IGNORE(cmn_http_response_header(resp, "Allow", "GET, POST, PUT, DELETE")); /* there is room */
+        CMN_IGNORE(
+            cmn_http_response_header(resp, "Allow", "GET, POST, PUT, DELETE")); /* there is room */
     } else if (kbs_query_parse(req->query, &query, NULL) < 0) {
         resp->status = 400; /* the framework's answer, not the JSON error */
     } else {

@@ -137,8 +137,7 @@ static int take_claims(const json_t *given, json_t *vector, struct cmn_err *err)
 
     if (!json_is_object(given))
         return fail(err, EBADMSG, "Trust claims is not an object", NULL);
-    json_object_foreach((json_t *)given, name, value)
-    {
+    json_object_foreach((json_t *)given, name, value) {
         if (!json_is_integer(value))
             return fail(err, EBADMSG, "Trust claim value not number", NULL);
         if (!known_claim(name))
@@ -207,9 +206,10 @@ static int eval_extensions(struct cmn_rs_rego *rego, struct kbs_policy_appraisal
         return r;
     if (!json_is_array(list))
         return fail(err, EBADMSG, "Extensions is not an array", NULL);
-    json_array_foreach(list, i, e) if (!extension_ok(e)) return cmn_err_reason(
-        err, EBADMSG, CMN_REASON_POLICY_ERROR,
-        "extension %zu: want name (string), key (32 bits) and value", i);
+    json_array_foreach(list, i, e)
+        if (!extension_ok(e))
+            return cmn_err_reason(err, EBADMSG, CMN_REASON_POLICY_ERROR,
+                                  "extension %zu: want name (string), key (32 bits) and value", i);
     a->extensions = cmn_take(list);
     return 0;
 }

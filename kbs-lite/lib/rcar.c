@@ -1,4 +1,5 @@
-/* rcar.c - Request, Challenge, Attestation, Response (kbs_attestation_protocol.md, version 0.4.0). */
+/* rcar.c - Request, Challenge, Attestation, Response (kbs_attestation_protocol.md, version 0.4.0).
+ */
 #include "internal.h"
 
 #include "initdata.h"
@@ -98,7 +99,7 @@ static json_t *clean_key(const json_t *jwk)
     static const char *const rsa[] = {"kty", "alg", "n", "e", NULL};
     static const char *const akp[] = {"kty", "alg", "pub", NULL};
     const char *kty = cmn_json_str(jwk, "kty");
-    const char *const *names = !kty                       ? NULL
+    const char *const *names = !kty                      ? NULL
                                : strcmp(kty, "EC") == 0  ? ec
                                : strcmp(kty, "RSA") == 0 ? rsa
                                : strcmp(kty, "AKP") == 0 ? akp
@@ -262,5 +263,6 @@ void kbs_attest(struct kbs *kbs, const struct cmn_http_request *req, struct cmn_
     if (cmn_jws_parse(token, &header, &payload, NULL) == 0)
         details = json_pack("{s:s, s:s, s:s}", "tee", session.tee, "root", root, "ear.status",
                             kbs_token_status(payload));
-    kbs_notify(kbs, "attest", "kbs.attest", "ok", CMN_REASON_NONE, 200, "evidence verified", details);
+    kbs_notify(kbs, "attest", "kbs.attest", "ok", CMN_REASON_NONE, 200, "evidence verified",
+               details);
 }

@@ -83,8 +83,8 @@ static bool allowed(struct kbs *kbs, const char *path, const struct cmn_http_req
         return false;
     }
     if (!verdict.allow) {
-        enum cmn_reason reason = kbs_diagnose_denial(kbs, cmn_buf_bytes(&text), payload, data, message,
-                                                     sizeof(message), &details);
+        enum cmn_reason reason = kbs_diagnose_denial(kbs, cmn_buf_bytes(&text), payload, data,
+                                                     message, sizeof(message), &details);
         refuse(kbs, resp, "PolicyDeny", "Access denied by policy", reason, message, details);
         return false;
     }
@@ -96,7 +96,8 @@ static void release(struct kbs *kbs, const char *path, const json_t *payload,
 {
     const json_t *submod = json_object_get(json_object_get(payload, "submods"), "cpu0");
     const json_t *evidence = json_object_get(submod, "ear.veraison.annotated-evidence");
-    const json_t *key = json_object_get(json_object_get(evidence, "runtime_data_claims"), "tee-pubkey");
+    const json_t *key =
+        json_object_get(json_object_get(evidence, "runtime_data_claims"), "tee-pubkey");
     const char *status = kbs_token_status(payload);
     auto_buf_secret struct cmn_buf secret = {0};
     auto_free char *jwe = NULL;
@@ -120,19 +121,21 @@ static void release(struct kbs *kbs, const char *path, const json_t *payload,
         return;
     }
     if (cmn_jwe_seal(kbs->env, key, cmn_buf_bytes(&secret), &jwe, &err) < 0) {
-        refuse(kbs, resp, "JweError", "JWE failed", CMN_REASON_RESOURCE_TEE_KEY_UNSUPPORTED, err.msg,
-               NULL);
+        refuse(kbs, resp, "JweError", "JWE failed", CMN_REASON_RESOURCE_TEE_KEY_UNSUPPORTED,
+               err.msg, NULL);
         return;
     }
     resp->status = 200;
-    CMN_IGNORE(cmn_http_response_header(resp, "Content-Type", "application/json")); /* there is room */
+    CMN_IGNORE(
+        cmn_http_response_header(resp, "Content-Type", "application/json")); /* there is room */
     if (cmn_buf_puts(&resp->body, jwe) < 0)
         resp->status = 503;
     auto_json json_t *details = json_pack("{s:s, s:s}", "path", path, "ear.status", status);
     if (strcmp(status, "affirming") != 0)
         kbs_notify(kbs, "release-key", "kbs.advisory", "warn", CMN_REASON_POLICY_STATUS_IGNORED, 0,
                    "the resource policy releases although ear.status is not affirming", details);
-    kbs_notify(kbs, "release-key", "kbs.resource", "ok", CMN_REASON_NONE, 200, "resource released", details);
+    kbs_notify(kbs, "release-key", "kbs.resource", "ok", CMN_REASON_NONE, 200, "resource released",
+               details);
 }
 
 static void get_resource(struct kbs *kbs, const char *path, const struct cmn_http_request *req,
@@ -177,8 +180,8 @@ void kbs_resource(struct kbs *kbs, const char *path, const struct cmn_http_reque
     if (kbs_admin_check(kbs, req, &err) < 0) {
         kbs_answer_error(resp, "AdminAuthInitialization",
                          "failed to initialize [admin] configuration: %s", err.msg);
-        kbs_notify(kbs, "release-key", "kbs.admin", "refused", CMN_REASON_ADMIN_DENIED, resp->status,
-                   err.msg, NULL);
+        kbs_notify(kbs, "release-key", "kbs.admin", "refused", CMN_REASON_ADMIN_DENIED,
+                   resp->status, err.msg, NULL);
         return;
     }
     r = !kbs_resource_path_ok(path) ? cmn_err_reason(&err, EINVAL, CMN_REASON_RESOURCE_PATH_INVALID,

@@ -38,7 +38,8 @@ static int who_is(X509 *cert, enum snp_product *product, bool *is_ark)
 
     (void)X509_NAME_get_text_by_NID(X509_get_subject_name(cert), NID_commonName, cn, sizeof(cn));
     *is_ark = strncmp(cn, "ARK-", 4) == 0;
-    return (*is_ark || strncmp(cn, "SEV-", 4) == 0) ? snp_product_by_name(cn + 4, product) : -EINVAL;
+    return (*is_ark || strncmp(cn, "SEV-", 4) == 0) ? snp_product_by_name(cn + 4, product)
+                                                    : -EINVAL;
 }
 
 static struct kbs_root_family *test_family(struct kbs_roots *roots, enum snp_product product)
@@ -66,10 +67,12 @@ static int add_test(struct kbs_roots *roots, struct cmn_env *env, struct cmn_byt
         bool is_ark;
         if (!PEM_read_bio_X509(bio, &cert, NULL, NULL))
             break;
-        struct kbs_root_family *f = who_is(cert, &product, &is_ark) == 0 ? test_family(roots, product) : NULL;
+        struct kbs_root_family *f =
+            who_is(cert, &product, &is_ark) == 0 ? test_family(roots, product) : NULL;
         EVP_PKEY **slot = !f ? NULL : is_ark ? &f->ark : &f->ask;
         if (!slot || *slot)
-            r = cmn_err_set(err, EINVAL, "the test chain holds a certificate that is neither ARK nor ASK");
+            r = cmn_err_set(err, EINVAL,
+                            "the test chain holds a certificate that is neither ARK nor ASK");
         else
             *slot = X509_get_pubkey(cert);
     }
@@ -119,7 +122,8 @@ bool kbs_roots_test(const struct kbs_roots *roots)
     return false;
 }
 
-const struct kbs_root_family *kbs_roots_next(const struct kbs_roots *roots, enum snp_product product,
+const struct kbs_root_family *kbs_roots_next(const struct kbs_roots *roots,
+                                             enum snp_product product,
                                              const struct kbs_root_family *after)
 {
     for (size_t i = after ? (size_t)(after - roots->list) + 1 : 0; i < roots->n; i++)

@@ -1,4 +1,5 @@
-/* roots.h - families of SNP signing keys (ARK, ASK, ASVK of one product), each named amd or test. */
+/* roots.h - families of SNP signing keys (ARK, ASK, ASVK of one product), each named amd or test.
+ */
 #ifndef KBS_ROOTS_H
 #define KBS_ROOTS_H
 
@@ -14,7 +15,8 @@ struct kbs_root_family {
 };
 
 /* Families of a product, one after the other; NULL at the end. */
-const struct kbs_root_family *kbs_roots_next(const struct kbs_roots *roots, enum snp_product product,
+const struct kbs_root_family *kbs_roots_next(const struct kbs_roots *roots,
+                                             enum snp_product product,
                                              const struct kbs_root_family *after);
 
 #endif

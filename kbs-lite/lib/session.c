@@ -39,7 +39,8 @@ int kbs_session_new(struct kbs *kbs, const char *tee, struct kbs_session *ret, s
 {
     uint8_t id[16], nonce[32];
     struct kbs_session *s = calloc(1, sizeof(*s));
-    int r = s ? cmn_env_random(kbs->env, id, sizeof(id), err) : cmn_err_set(err, ENOMEM, "no memory");
+    int r =
+        s ? cmn_env_random(kbs->env, id, sizeof(id), err) : cmn_err_set(err, ENOMEM, "no memory");
 
     if (r == 0)
         r = cmn_env_random(kbs->env, nonce, sizeof(nonce), err);
@@ -143,5 +144,6 @@ void kbs_session_set_cookie(struct cmn_http_response *resp, const struct kbs_ses
     (void)gmtime_r(&t, &tm);
     (void)strftime(when, sizeof(when), "%a, %d %b %Y %H:%M:%S GMT", &tm);
     (void)snprintf(text, sizeof(text), COOKIE "=%s; Expires=%s", session->id, when);
-    CMN_IGNORE(cmn_http_response_header(resp, "Set-Cookie", text)); /* the first header: there is room */
+    CMN_IGNORE(
+        cmn_http_response_header(resp, "Set-Cookie", text)); /* the first header: there is room */
 }

@@ -41,7 +41,7 @@ const char *kbs_token_status(const json_t *payload)
     json_t *submod;
     int worst = 0;
 
-    json_object_foreach (json_object_get(payload, "submods"), key, submod) {
+    json_object_foreach(json_object_get(payload, "submods"), key, submod) {
         const char *status = cmn_json_str(submod, "ear.status");
         for (int i = 0; i < 4; i++)
             if (status && strcmp(status, tiers[i]) == 0 && i > worst)
@@ -91,15 +91,17 @@ static int appraise(struct kbs *kbs, const json_t *evidence, struct kbs_policy_a
                                &(struct kbs_policy_refs){find_reference, kbs}, ret, err);
 }
 
-/* The policy's extensions become members of their names (ear.trustee.identifiers, by the default). */
+/* The policy's extensions become members of their names (ear.trustee.identifiers, by the default).
+ */
 static json_t *submod_of(const struct kbs_policy_appraisal *a, json_t *evidence)
 {
     size_t i;
     json_t *e, *submod = json_pack("{s:s, s:O, s:s, s:O}", "ear.status", status_of(a->trust_claims),
-                     "ear.trustworthiness-vector", a->trust_claims, "ear.appraisal-policy-id",
-                     "default", "ear.veraison.annotated-evidence", evidence);
+                                   "ear.trustworthiness-vector", a->trust_claims,
+                                   "ear.appraisal-policy-id", "default",
+                                   "ear.veraison.annotated-evidence", evidence);
 
-    json_array_foreach (a->extensions, i, e) {
+    json_array_foreach(a->extensions, i, e) {
         const char *name = cmn_json_str(e, "name");
         /* the EAR's own members are not the policy's to set */
         if (submod && name && !json_object_get(submod, name) &&
@@ -120,8 +122,8 @@ static int sign(struct kbs *kbs, json_t *submod, char **ret, struct cmn_err *err
     if (r < 0)
         return r;
     auto_json json_t *header =
-        json_pack("{s:s, s:s, s:{s:s, s:s, s:s, s:O, s:O}}", "typ", "JWT", "alg", "ES256", "jwk", "alg",
-                  "ES256", "kty", "EC", "crv", "P-256", "x", json_object_get(jwk, "x"), "y",
+        json_pack("{s:s, s:s, s:{s:s, s:s, s:s, s:O, s:O}}", "typ", "JWT", "alg", "ES256", "jwk",
+                  "alg", "ES256", "kty", "EC", "crv", "P-256", "x", json_object_get(jwk, "x"), "y",
                   json_object_get(jwk, "y"));
     auto_json json_t *payload = json_pack(
         "{s:s, s:I, s:{s:s, s:s}, s:{s:O}, s:I, s:s}", "eat_profile",
@@ -157,8 +159,9 @@ int kbs_token_verify(struct kbs *kbs, const char *token, json_t **ret_payload, s
     if (r == 0)
         r = cmn_jws_verify(kbs->env, kbs->token_key, token, err);
     if (r < 0)
-        return cmn_err_reason(err, EKEYREJECTED, CMN_REASON_TOKEN_INVALID,
-                              "Cannot verify token: neither trusted jwk set nor trusted pem public key works");
+        return cmn_err_reason(
+            err, EKEYREJECTED, CMN_REASON_TOKEN_INVALID,
+            "Cannot verify token: neither trusted jwk set nor trusted pem public key works");
     const json_t *exp = json_object_get(payload, "exp");
     if (!json_is_integer(exp) || json_integer_value(exp) + LEEWAY_S < cmn_env_now(kbs->env))
         return cmn_err_reason(err, EKEYREJECTED, CMN_REASON_TOKEN_INVALID,

@@ -42,8 +42,9 @@ static int check_version(struct work *w, struct cmn_err *err)
         return refuse(err, CMN_REASON_SNP_VERSION_TOO_OLD,
                       "Attestation Report version is too old. Please update your firmware.");
     if (p->version > 5)
-        return refuse(err, CMN_REASON_SNP_VERSION_UNKNOWN,
-                      "Unexpected attestation report version. Check SNP Firmware ABI specification");
+        return refuse(
+            err, CMN_REASON_SNP_VERSION_UNKNOWN,
+            "Unexpected attestation report version. Check SNP Firmware ABI specification");
     if (!p->has_cpuid)
         return refuse(err, CMN_REASON_SNP_PRODUCT_UNKNOWN,
                       "Attestation report version 3+ is missing CPU family ID");
@@ -77,7 +78,8 @@ static EVP_PKEY *key_of(struct work *w, enum snp_cert_type type)
     return X509_get_pubkey(cert);
 }
 
-/* The endorsement key's certificate under one family: signatures only, no dates, no CRL, as upstream. */
+/* The endorsement key's certificate under one family: signatures only, no dates, no CRL, as
+ * upstream. */
 static int check_family(struct work *w, const struct kbs_root_family *f, bool *root_matches)
 {
     auto_pkey EVP_PKEY *own_ask = key_of(w, SNP_CERT_ASK);
@@ -115,7 +117,9 @@ static int check_chain(struct work *w, struct cmn_err *err)
 
     int r = stored ? fetch_vcek(w, err) : snp_certs_from_json(chain, &w->certs, err);
     if (r < 0)
-        return stored ? r : refuse(err, CMN_REASON_SNP_EVIDENCE_MALFORMED, "Deserialize SNP Evidence failed");
+        return stored ? r
+                      : refuse(err, CMN_REASON_SNP_EVIDENCE_MALFORMED,
+                               "Deserialize SNP Evidence failed");
     for (size_t i = 0; i < w->certs.n && !vek; i++) /* the first of either kind wins */
         if (w->certs.list[i].type == SNP_CERT_VCEK || w->certs.list[i].type == SNP_CERT_VLEK)
             vek = &w->certs.list[i];
@@ -125,7 +129,8 @@ static int check_chain(struct work *w, struct cmn_err *err)
     w->is_vlek = vek->type == SNP_CERT_VLEK;
     if (cmn_x509_load(w->env, cmn_buf_bytes(&vek->bytes), &w->vek, err) < 0)
         return refuse(err, CMN_REASON_SNP_CERT_MALFORMED,
-                      stored ? "Failed to convert KDS VCEK into certificate" : "the VCEK/VLEK cannot be read");
+                      stored ? "Failed to convert KDS VCEK into certificate"
+                             : "the VCEK/VLEK cannot be read");
     while ((f = kbs_roots_next(w->in->roots, w->product, f))) {
         if (check_family(w, f, &root_matches) == 0) {
             w->family = f;
@@ -162,9 +167,10 @@ static int check_tcb(struct work *w, const struct snp_vek_info *vek, struct cmn_
             return refuse(err, CMN_REASON_SNP_CERT_MALFORMED,
                           "Reported TCB values do not match: Oid not found");
         if (parts[i].cert != parts[i].report)
-            return cmn_err_reason(err, EKEYREJECTED, CMN_REASON_SNP_TCB_MISMATCH,
-                                  "Reported TCB values do not match: %s (report %u, certificate %u)",
-                                  parts[i].text, parts[i].report, parts[i].cert);
+            return cmn_err_reason(
+                err, EKEYREJECTED, CMN_REASON_SNP_TCB_MISMATCH,
+                "Reported TCB values do not match: %s (report %u, certificate %u)", parts[i].text,
+                parts[i].report, parts[i].cert);
     }
     return 0;
 }
@@ -189,7 +195,8 @@ static void advise_tcb(struct work *w)
 
     if (r->bootloader > c->bootloader || r->tee > c->tee || r->snp > c->snp ||
         r->microcode > c->microcode || r->fmc > c->fmc)
-        kbs_claims_advise(w->claims, CMN_REASON_SNP_TCB_ORDER, "REPORTED_TCB is above COMMITTED_TCB");
+        kbs_claims_advise(w->claims, CMN_REASON_SNP_TCB_ORDER,
+                          "REPORTED_TCB is above COMMITTED_TCB");
 }
 
 /* What matters and Trustee's verifier does not look at. */
@@ -209,8 +216,8 @@ static void advise(struct work *w, const struct snp_vek_info *vek)
         kbs_claims_advise(w->claims, CMN_REASON_SNP_SIGNATURE_ALGO, "SIGNATURE_ALGO is %u, want 1",
                           p->sig_algo);
     if (p->key_info >> 5 || p->key_info & 2 || signing_key != (w->is_vlek ? 1u : 0u))
-        kbs_claims_advise(w->claims, CMN_REASON_SNP_KEY_INFO, "KEY_INFO is 0x%x with a %s", p->key_info,
-                          w->is_vlek ? "VLEK" : "VCEK");
+        kbs_claims_advise(w->claims, CMN_REASON_SNP_KEY_INFO, "KEY_INFO is 0x%x with a %s",
+                          p->key_info, w->is_vlek ? "VLEK" : "VCEK");
     if (vek->has_hwid && memcmp(vek->hwid, p->chip_id, vek->hwid_len) != 0)
         kbs_claims_advise(w->claims, CMN_REASON_SNP_CHIP_ID_MISMATCH,
                           "CHIP_ID differs from the certificate's hwID");
@@ -233,10 +240,10 @@ static int make_claims(struct work *w, struct cmn_err *err)
     c->report_data = cmn_hex(p->report_data, 64);
     c->init_data = cmn_hex(p->host_data, 32);
     c->claims = json_pack(
-        "{s:i, s:i, s:b, s:b, s:b, s:b, s:b, s:b, s:i, s:i, s:i, s:i, s:s, s:s}", "policy_abi_major",
-        (int)(p->policy >> 8 & 0xFF), "policy_abi_minor", (int)(p->policy & 0xFF),
-        "policy_smt_allowed", !!(p->policy & SNP_POLICY_SMT), "policy_migrate_ma",
-        !!(p->policy & SNP_POLICY_MIGRATE_MA), "policy_debug_allowed",
+        "{s:i, s:i, s:b, s:b, s:b, s:b, s:b, s:b, s:i, s:i, s:i, s:i, s:s, s:s}",
+        "policy_abi_major", (int)(p->policy >> 8 & 0xFF), "policy_abi_minor",
+        (int)(p->policy & 0xFF), "policy_smt_allowed", !!(p->policy & SNP_POLICY_SMT),
+        "policy_migrate_ma", !!(p->policy & SNP_POLICY_MIGRATE_MA), "policy_debug_allowed",
         !!(p->policy & SNP_POLICY_DEBUG), "policy_single_socket",
         !!(p->policy & SNP_POLICY_SINGLE_SOCKET), "platform_tsme_enabled",
         !!(p->plat_info & SNP_PLAT_TSME), "platform_smt_enabled", !!(p->plat_info & SNP_PLAT_SMT),
@@ -253,7 +260,8 @@ static int check_all(struct work *w, struct cmn_err *err)
     const struct kbs_verify_input *in = w->in;
     struct snp_vek_info vek;
     uint8_t raw[SNP_REPORT_BYTES];
-    int r = snp_report_from_json(json_object_get(in->evidence, "attestation_report"), &w->report, err);
+    int r =
+        snp_report_from_json(json_object_get(in->evidence, "attestation_report"), &w->report, err);
 
     if (r < 0) {
         (void)cmn_err_wrap(err, r, "Deserialize SNP Evidence failed");

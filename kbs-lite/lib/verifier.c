@@ -18,8 +18,9 @@ const struct kbs_verifier *kbs_verifier_find(const char *tee)
 
 bool kbs_tee_known(const char *tee)
 {
-    static const char *const names[] = {"az-snp-vtpm", "az-tdx-vtpm", "nvidia", "sgx", "snp", "tdx", "cca", "csv",
-                                        "se", "hygondcu", "tpm", "sample", "sampledevice", "nvidia-dpu"};
+    static const char *const names[] = {
+        "az-snp-vtpm", "az-tdx-vtpm", "nvidia",   "sgx", "snp",    "tdx",          "cca",
+        "csv",         "se",          "hygondcu", "tpm", "sample", "sampledevice", "nvidia-dpu"};
 
     for (size_t i = 0; i < CMN_ARRAY_SIZE(names); i++)
         if (strcmp(names[i], tee) == 0)

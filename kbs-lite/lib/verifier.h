@@ -23,10 +23,10 @@ struct kbs_advisory {
 };
 
 struct kbs_claims {
-    json_t *claims;     /* object under the TEE's name; owned */
-    char *report_data;  /* moved up one level, or NULL; owned */
-    char *init_data;    /* the same */
-    const char *root;   /* "amd", "test" or "none" */
+    json_t *claims;    /* object under the TEE's name; owned */
+    char *report_data; /* moved up one level, or NULL; owned */
+    char *init_data;   /* the same */
+    const char *root;  /* "amd", "test" or "none" */
     struct kbs_advisory advisories[12];
     size_t n_advisories;
 };
@@ -36,7 +36,7 @@ struct kbs_verify_input {
     const json_t *evidence;
     const uint8_t *report_data; /* expected digest, 48 bytes */
     size_t report_data_len;
-    const uint8_t *init_data;   /* digest of the init-data, NULL if none was sent */
+    const uint8_t *init_data; /* digest of the init-data, NULL if none was sent */
     size_t init_data_len;
     const struct kbs_roots *roots;
     const char *vcek_dir; /* where VCEKs lie that the evidence does not bring; NULL: nowhere */

@@ -64,11 +64,12 @@ static int failed(int r, const char *method, const struct cmn_ttrpc_status *stat
             refused = CMN_REASON_IMAGE_PULL_FAILED;
         return cmn_err_reason(err, EREMOTEIO, refused, "%s: %.900s", method, status->message);
     case -ETIMEDOUT:
-        return cmn_err_reason(err, ETIMEDOUT, CMN_REASON_GUEST_TIMEOUT, "%s: %.900s", method, inner);
+        return cmn_err_reason(err, ETIMEDOUT, CMN_REASON_GUEST_TIMEOUT, "%s: %.900s", method,
+                              inner);
     case -ECONNRESET:
     case -EPIPE:
-        return cmn_err_reason(err, ECONNRESET, CMN_REASON_GUEST_CRASHED, "%s: the agent is gone: %.900s",
-                              method, inner);
+        return cmn_err_reason(err, ECONNRESET, CMN_REASON_GUEST_CRASHED,
+                              "%s: the agent is gone: %.900s", method, inner);
     default:
         return cmn_err_reason(err, -r, CMN_REASON_AGENT_PROTOCOL, "%s: %.900s", method, inner);
     }

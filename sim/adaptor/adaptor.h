@@ -1,20 +1,18 @@
 /*
- * adaptor.h - what the Kata shim and the cloud-api-adaptor do on a worker: initdata for the guest, and the
- * agent's calls in upstream's order over one ttrpc stream.
+ * adaptor.h - what the Kata shim and the cloud-api-adaptor do on a worker: initdata for the guest,
+ * and the agent's calls in upstream's order over one ttrpc stream.
  *
  *     struct sim_adaptor *a = NULL;
- *     r = sim_adaptor_new(&(struct sim_adaptor_opts){.agent_fd = fd, .pod = pod, .timeout_ms = 60000}, &a, &err);
- *     r = sim_adaptor_check(a, &err);                                   // Health/Check
- *     r = sim_adaptor_create_sandbox(a, &err);
- *     r = sim_adaptor_create_container(a, 0, image_config, &err);       // the guest pulls the image now
- *     r = sim_adaptor_start_container(a, 0, &err);
- *     r = sim_adaptor_wait(a, 0, &exit_code, &err);                     // stdout and stderr to opts.output
- *     r = sim_adaptor_remove_container(a, 0, &err);
- *     r = sim_adaptor_destroy_sandbox(a, &err);
- *     sim_adaptor_free(a);
+ *     r = sim_adaptor_new(&(struct sim_adaptor_opts){.agent_fd = fd, .pod = pod, .timeout_ms =
+ * 60000}, &a, &err); r = sim_adaptor_check(a, &err);                                   //
+ * Health/Check r = sim_adaptor_create_sandbox(a, &err); r = sim_adaptor_create_container(a, 0,
+ * image_config, &err);       // the guest pulls the image now r = sim_adaptor_start_container(a, 0,
+ * &err); r = sim_adaptor_wait(a, 0, &exit_code, &err);                     // stdout and stderr to
+ * opts.output r = sim_adaptor_remove_container(a, 0, &err); r = sim_adaptor_destroy_sandbox(a,
+ * &err); sim_adaptor_free(a);
  *
- * Sources: kata-containers 7c6ba40 virtcontainers/kata_agent.go, sandbox.go; containerd's CRI plugin for
- * how pod and image config are merged.
+ * Sources: kata-containers 7c6ba40 virtcontainers/kata_agent.go, sandbox.go; containerd's CRI
+ * plugin for how pod and image config are merged.
  */
 #ifndef SIM_ADAPTOR_H
 #define SIM_ADAPTOR_H
@@ -31,7 +29,7 @@ struct sim_initdata {
 };
 
 struct sim_initdata_opts {
-    const char *kbs_url; /* "http://kbs.local:8080" */
+    const char *kbs_url;                    /* "http://kbs.local:8080" */
     const char *const *insecure_registries; /* hosts to reach by plain HTTP */
     size_t n_insecure_registries;
     bool attest_eager; /* the data hub fetches SIM_EAGER_RESOURCE when it starts, which attests */
@@ -57,8 +55,9 @@ struct sim_process {
 };
 
 /*
- * As a CRI does it: command and args over Entrypoint and Cmd, env over Env, $(VAR) expanded, runAsUser over
- * User (which must be numeric: the guest's passwd is not known here). image_config: the OCI config.
+ * As a CRI does it: command and args over Entrypoint and Cmd, env over Env, $(VAR) expanded,
+ * runAsUser over User (which must be numeric: the guest's passwd is not known here). image_config:
+ * the OCI config.
  */
 int sim_process_merge(const struct sim_pod *pod, const struct sim_container *container,
                       const json_t *image_config, struct sim_process *ret,
@@ -83,7 +82,8 @@ struct sim_adaptor_opts {
 
 struct sim_adaptor;
 
-/* Every failure below has a reason: agent.protocol, agent.refused, guest.timeout, image.pull-failed, ... */
+/* Every failure below has a reason: agent.protocol, agent.refused, guest.timeout,
+ * image.pull-failed, ... */
 int sim_adaptor_new(const struct sim_adaptor_opts *opts, struct sim_adaptor **ret,
                     struct cmn_err *err) CMN_MUST_USE;
 int sim_adaptor_check(struct sim_adaptor *a, struct cmn_err *err) CMN_MUST_USE;
@@ -91,7 +91,8 @@ int sim_adaptor_create_sandbox(struct sim_adaptor *a, struct cmn_err *err) CMN_M
 int sim_adaptor_create_container(struct sim_adaptor *a, size_t i, const json_t *image_config,
                                  struct cmn_err *err) CMN_MUST_USE;
 int sim_adaptor_start_container(struct sim_adaptor *a, size_t i, struct cmn_err *err) CMN_MUST_USE;
-int sim_adaptor_wait(struct sim_adaptor *a, size_t i, int *ret_exit, struct cmn_err *err) CMN_MUST_USE;
+int sim_adaptor_wait(struct sim_adaptor *a, size_t i, int *ret_exit,
+                     struct cmn_err *err) CMN_MUST_USE;
 int sim_adaptor_remove_container(struct sim_adaptor *a, size_t i, struct cmn_err *err) CMN_MUST_USE;
 int sim_adaptor_destroy_sandbox(struct sim_adaptor *a, struct cmn_err *err) CMN_MUST_USE;
 void sim_adaptor_free(struct sim_adaptor *a); /* NULL ok */

@@ -13,7 +13,7 @@ enum { INITDATA_MAX = 1 << 20 };
 
 #define EAGER                                                                                      \
     "[[credentials]]\n"                                                                            \
-    "resource_uri = \"kbs:///" SIM_EAGER_RESOURCE "\"\n"                                            \
+    "resource_uri = \"kbs:///" SIM_EAGER_RESOURCE "\"\n"                                           \
     "path = \"/run/confidential-containers/cdh/kbs/eager\"\n"
 
 void sim_initdata_done(struct sim_initdata *d)

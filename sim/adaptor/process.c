@@ -1,4 +1,5 @@
-/* process.c - pod manifest and image config become one process, as a CRI merges them; see adaptor.h. */
+/* process.c - pod manifest and image config become one process, as a CRI merges them; see
+ * adaptor.h. */
 #include "sim/adaptor/adaptor.h"
 
 #include <stdio.h>

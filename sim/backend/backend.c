@@ -33,7 +33,8 @@ int sim_machine_fd(const struct sim_machine *m)
     return cmn_process_fd(m->process);
 }
 
-int sim_machine_stop(struct sim_machine *m, unsigned timeout_ms, int *ret_status, struct cmn_err *err)
+int sim_machine_stop(struct sim_machine *m, unsigned timeout_ms, int *ret_status,
+                     struct cmn_err *err)
 {
     return m->backend->stop(m, timeout_ms, ret_status, err);
 }

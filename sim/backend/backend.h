@@ -19,7 +19,7 @@
 
 struct sim_listener { /* a socket inside the guest, handed out listening */
     const char *name;
-    const char *ip;        /* IPv4; one beyond 127/8 is added to the guest's lo */
+    const char *ip; /* IPv4; one beyond 127/8 is added to the guest's lo */
     uint16_t port;
     const char *unix_path; /* instead of ip and port: absolute, in the guest */
 };
@@ -33,17 +33,17 @@ struct sim_host { /* a line of the guest's /etc/hosts */
 #define SIM_HOSTS_MAX     64
 
 struct sim_machine_config {
-    const char *hostname;          /* of the guest; NULL: podvm */
-    struct cmn_bytes initdata;     /* base64(gzip(TOML)) for /run/peerpod/initdata; may be empty */
+    const char *hostname;           /* of the guest; NULL: podvm */
+    struct cmn_bytes initdata;      /* base64(gzip(TOML)) for /run/peerpod/initdata; may be empty */
     struct cmn_bytes initdata_toml; /* the same as text, for /run/peerpod/initdata.toml */
-    const char *seed;              /* 64 hex digits for COCOBOX_SEED of the guest's programs, or NULL */
+    const char *seed; /* 64 hex digits for COCOBOX_SEED of the guest's programs, or NULL */
     const struct sim_host *hosts;
     size_t n_hosts;
     const struct sim_listener *listeners;
     size_t n_listeners;
-    const char *guest_bin_dir;    /* must be one of the supervisor's paths */
-    const char *const *env; /* "NAME=value" for all programs; NULL-terminated or NULL */
-    unsigned start_timeout_ms;    /* until the listeners are there; 0: 10000 */
+    const char *guest_bin_dir; /* must be one of the supervisor's paths */
+    const char *const *env;    /* "NAME=value" for all programs; NULL-terminated or NULL */
+    unsigned start_timeout_ms; /* until the listeners are there; 0: 10000 */
 };
 
 struct sim_machine {
@@ -65,7 +65,8 @@ struct sim_backend {
                  const struct sim_machine_config *config, struct sim_machine **ret,
                  struct cmn_err *err);
     /* Power off; *ret_status (may be NULL) as from waitpid. After timeout_ms it is killed. */
-    int (*stop)(struct sim_machine *machine, unsigned timeout_ms, int *ret_status, struct cmn_err *err);
+    int (*stop)(struct sim_machine *machine, unsigned timeout_ms, int *ret_status,
+                struct cmn_err *err);
 };
 
 /* "process"; NULL if there is no such backend. */
@@ -75,7 +76,8 @@ const struct sim_backend *sim_backend_find(const char *name);
 int sim_machine_take_listener(struct sim_machine *m, const char *name);
 /* Readable once the machine has ended. */
 int sim_machine_fd(const struct sim_machine *m);
-int sim_machine_stop(struct sim_machine *m, unsigned timeout_ms, int *ret_status, struct cmn_err *err);
+int sim_machine_stop(struct sim_machine *m, unsigned timeout_ms, int *ret_status,
+                     struct cmn_err *err);
 void sim_machine_free(struct sim_machine *m); /* kills it if it still runs; NULL ok */
 
 #endif

@@ -50,7 +50,8 @@ static bool is_ip(const char *s)
     return s && inet_pton(AF_INET, s, &addr) == 1;
 }
 
-static int put_hosts(struct cmn_buf *b, const struct sim_machine_config *config, struct cmn_err *err)
+static int put_hosts(struct cmn_buf *b, const struct sim_machine_config *config,
+                     struct cmn_err *err)
 {
     char line[300];
     int r = 0;
@@ -68,13 +69,15 @@ static int put_hosts(struct cmn_buf *b, const struct sim_machine_config *config,
     return r < 0 ? cmn_err_set(err, -r, "no memory") : 0;
 }
 
-static int put_listeners(struct cmn_buf *b, const struct sim_machine_config *config, struct cmn_err *err)
+static int put_listeners(struct cmn_buf *b, const struct sim_machine_config *config,
+                         struct cmn_err *err)
 {
     char line[64];
     int r = 0;
 
     if (config->n_listeners > SIM_LISTENERS_MAX)
-        return cmn_err_set(err, E2BIG, "%zu listeners, limit %d", config->n_listeners, SIM_LISTENERS_MAX);
+        return cmn_err_set(err, E2BIG, "%zu listeners, limit %d", config->n_listeners,
+                           SIM_LISTENERS_MAX);
     for (size_t i = 0; r == 0 && i < config->n_listeners; i++) {
         const struct sim_listener *l = &config->listeners[i];
         if (!l->name || strlen(l->name) >= sizeof(((struct sim_machine *)NULL)->listeners[0].name))
@@ -85,8 +88,10 @@ static int put_listeners(struct cmn_buf *b, const struct sim_machine_config *con
             int n = snprintf(line, sizeof(line), "%s %u", l->ip, (unsigned)l->port);
             r = put(b, MACHINE_INET, line, (size_t)n);
         } else {
-            return cmn_err_set(err, EINVAL, "listener '%.64s' has neither IPv4 address and port nor an "
-                               "absolute path", l->name);
+            return cmn_err_set(err, EINVAL,
+                               "listener '%.64s' has neither IPv4 address and port nor an "
+                               "absolute path",
+                               l->name);
         }
     }
     return r < 0 ? cmn_err_set(err, -r, "no memory") : 0;
@@ -225,7 +230,8 @@ static int await_answer(struct sim_machine *m, int sock, const struct sim_machin
     }
     m->n_listeners = n_fds;
     if (len != (ssize_t)sizeof(answer))
-        return cmn_err_reason(err, EPIPE, CMN_REASON_GUEST_CRASHED, "the machine ended while it started");
+        return cmn_err_reason(err, EPIPE, CMN_REASON_GUEST_CRASHED,
+                              "the machine ended while it started");
     answer.step[sizeof(answer.step) - 1] = '\0';
     if (answer.r < 0)
         return cmn_err_set(err, -answer.r, "machine: %s: %s", answer.step, strerror(-answer.r));
@@ -267,7 +273,8 @@ static int process_start(const struct sim_backend *backend, struct cmn_superviso
     return 0;
 }
 
-static int process_stop(struct sim_machine *m, unsigned timeout_ms, int *ret_status, struct cmn_err *err)
+static int process_stop(struct sim_machine *m, unsigned timeout_ms, int *ret_status,
+                        struct cmn_err *err)
 {
     enum { KILL_TIMEOUT_MS = 5000 };
 

@@ -1,4 +1,5 @@
-/* cmd-host.c - cocobox host check [--json]: what this host can run, and what to do about the rest. */
+/* cmd-host.c - cocobox host check [--json]: what this host can run, and what to do about the rest.
+ */
 #include "sim/cmd/cmd.h"
 
 #include <argp.h>
@@ -20,13 +21,16 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     struct args *a = state->input;
 
     switch (key) {
-    case 'j': a->json = true; return 0;
+    case 'j':
+        a->json = true;
+        return 0;
     case ARGP_KEY_ARG:
         if (a->action)
             return ARGP_ERR_UNKNOWN;
         a->action = arg;
         return 0;
-    default: return ARGP_ERR_UNKNOWN;
+    default:
+        return ARGP_ERR_UNKNOWN;
     }
 }
 
@@ -46,9 +50,10 @@ static void print_json(const struct sim_host_check *checks, size_t n)
 
     for (size_t i = 0; i < n; i++) {
         const struct sim_host_check *c = &checks[i];
-        CMN_IGNORE(json_array_append_new(
-            list, json_pack("{s:s, s:b, s:b, s:s, s:s, s:s}", "name", c->name, "ok", c->ok, "needed",
-                            c->needed, "for", c->for_what, "found", c->found, "hint", c->hint)));
+        CMN_IGNORE(json_array_append_new(list, json_pack("{s:s, s:b, s:b, s:s, s:s, s:s}", "name",
+                                                         c->name, "ok", c->ok, "needed", c->needed,
+                                                         "for", c->for_what, "found", c->found,
+                                                         "hint", c->hint)));
     }
     auto_free char *text = cmn_json_dump(list);
     if (text)
@@ -57,8 +62,8 @@ static void print_json(const struct sim_host_check *checks, size_t n)
 
 int sim_cmd_host(int argc, char **argv)
 {
-    static const struct argp argp = {options, parse, "check",
-                                     "Tells what this host can run, by trying it.", NULL, NULL, NULL};
+    static const struct argp argp = {
+        options, parse, "check", "Tells what this host can run, by trying it.", NULL, NULL, NULL};
     struct sim_host_check checks[SIM_HOST_CHECKS];
     struct args a = {0};
     char name[] = "cocobox host";

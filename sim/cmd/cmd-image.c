@@ -3,8 +3,8 @@
  *
  * Encrypts an image for guests and puts the key into the KBS in the same step.
  */
-#include "common/http/client.h"
 #include "sim/cmd/cmd-image.h"
+#include "common/http/client.h"
 #include "sim/image/encrypt.h"
 #include "sim/image/ocicrypt.h"
 
@@ -24,12 +24,14 @@ struct args {
 
 static const struct argp_option options[] = {
     {"key", OPT_KEY, "KBS-URI", 0, "resource URI of the image key, kbs:///a/b/c", 0},
-    {"key-file", OPT_KEY_FILE, "FILE", 0, "the key, 32 raw bytes; made when FILE does not exist", 0},
+    {"key-file", OPT_KEY_FILE, "FILE", 0, "the key, 32 raw bytes; made when FILE does not exist",
+     0},
     {"kbs-store", OPT_KBS_STORE, "DIR", 0, "put the key into this folder of a KBS (LocalFs)", 0},
     {"kbs", OPT_KBS, "URL", 0, "put the key into the KBS at URL", 0},
     {"admin-token-file", OPT_ADMIN_TOKEN, "FILE", 0, "bearer token of the KBS's admin", 0},
     {"kbs-cert", OPT_CERT, "FILE", 0, "additional certificate to trust for --kbs", 0},
-    {"seed", OPT_SEED, "TEXT", 0, "make the same keys and bytes each time (never for real secrets)", 0},
+    {"seed", OPT_SEED, "TEXT", 0, "make the same keys and bytes each time (never for real secrets)",
+     0},
     {0},
 };
 
@@ -125,15 +127,16 @@ static int key_to_kbs(const struct args *a, const char *path, const struct cmn_b
         base--;
     if (a->admin_token_file)
         r = cmn_file_read(a->admin_token_file, 65536, &token, err);
-    while (token.len > 0 && (token.data[token.len - 1] == '\n' || token.data[token.len - 1] == '\r'))
+    while (token.len > 0 &&
+           (token.data[token.len - 1] == '\n' || token.data[token.len - 1] == '\r'))
         token.data[--token.len] = 0;
     if (r == 0 && a->cert_file)
         r = cmn_file_read(a->cert_file, 1u << 20, &cert, err);
     if (r == 0 && cmn_buf_printf(&url, "%.*s/kbs/v0/resource/%s", (int)base, a->kbs, path) < 0)
         r = cmn_err_set(err, ENOMEM, "no memory");
     if (r == 0)
-        r = cmn_http_client_new(
-            &(struct cmn_http_client_opts){.ca_pem = (const char *)cert.data}, &http, err);
+        r = cmn_http_client_new(&(struct cmn_http_client_opts){.ca_pem = (const char *)cert.data},
+                                &http, err);
     if (r < 0)
         return r;
     const struct cmn_http_call call = {
@@ -156,7 +159,8 @@ static int key_to_kbs(const struct args *a, const char *path, const struct cmn_b
 static int encrypt(const struct args *a, const char *path, struct cmn_err *err)
 {
     const char *src_tag, *dst_tag;
-    auto_free char *src_dir = split_layout(a->src, &src_tag), *dst_dir = split_layout(a->dst, &dst_tag);
+    auto_free char *src_dir = split_layout(a->src, &src_tag),
+                   *dst_dir = split_layout(a->dst, &dst_tag);
     auto_oci_store struct sim_oci_store *src = NULL, *dst = NULL;
     auto_env struct cmn_env *env = NULL;
     auto_buf_secret struct cmn_buf key = {0};
@@ -190,8 +194,12 @@ static int usage(const char *text)
 static int cmd_encrypt(int argc, char **argv)
 {
     static const struct argp argp = {
-        options, parse_opt, "SRC-LAYOUT:TAG DST-LAYOUT:TAG",
-        "Copies an image, its layers encrypted for guests, and puts the key into a KBS.", NULL, NULL,
+        options,
+        parse_opt,
+        "SRC-LAYOUT:TAG DST-LAYOUT:TAG",
+        "Copies an image, its layers encrypted for guests, and puts the key into a KBS.",
+        NULL,
+        NULL,
         NULL};
     struct args a = {0};
     struct cmn_err err = {0};

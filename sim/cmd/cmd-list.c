@@ -1,4 +1,5 @@
-/* cmd-list.c - cocobox list [--json] [FILE|FOLDER...]: validates scenarios and shows what each expects. */
+/* cmd-list.c - cocobox list [--json] [FILE|FOLDER...]: validates scenarios and shows what each
+ * expects. */
 #include "sim/cmd/cmd.h"
 #include "sim/run/run.h"
 #include "sim/scenario/scenario.h"
@@ -33,12 +34,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
     (void)arg;
     switch (key) {
-    case 'j': a->json = true; return 0;
+    case 'j':
+        a->json = true;
+        return 0;
     case ARGP_KEY_ARGS:
         a->paths = state->argv + state->next;
         a->n_paths = state->argc - state->next;
         return 0;
-    default: return ARGP_ERR_UNKNOWN;
+    default:
+        return ARGP_ERR_UNKNOWN;
     }
 }
 
@@ -113,10 +117,14 @@ static void any(struct list *l, const char *path)
 
 int sim_cmd_list(int argc, char **argv)
 {
-    static const struct argp argp = {options, parse, "[FILE|FOLDER...]",
+    static const struct argp argp = {options,
+                                     parse,
+                                     "[FILE|FOLDER...]",
                                      "Validates scenarios and shows what each expects. Without "
                                      "arguments: those that come with cocobox.",
-                                     NULL, NULL, NULL};
+                                     NULL,
+                                     NULL,
+                                     NULL};
     struct args a = {0};
     auto_json json_t *rows = json_array();
     char name[] = "cocobox list";

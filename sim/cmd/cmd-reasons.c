@@ -22,12 +22,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
     (void)arg;
     switch (key) {
-    case 'j': a->json = true; return 0;
+    case 'j':
+        a->json = true;
+        return 0;
     case ARGP_KEY_ARGS:
         a->codes = state->argv + state->next;
         a->n_codes = state->argc - state->next;
         return 0;
-    default: return ARGP_ERR_UNKNOWN;
+    default:
+        return ARGP_ERR_UNKNOWN;
     }
 }
 
@@ -46,9 +49,9 @@ static int print_json(const struct args *a)
     for (int i = CMN_REASON_NONE + 1; i < CMN_REASON_COUNT; i++) {
         const struct cmn_reason_info *info = cmn_reason_info((enum cmn_reason)i);
         if (wanted(a, info->name) &&
-            json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s}", "code", info->name, "phase",
-                                                  info->phase, "meaning", info->meaning, "hint",
-                                                  info->hint)) < 0)
+            json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s}", "code", info->name,
+                                                  "phase", info->phase, "meaning", info->meaning,
+                                                  "hint", info->hint)) < 0)
             return SIM_EXIT_HOST;
     }
     auto_free char *text = cmn_json_dump(list);
@@ -61,8 +64,8 @@ static int print_json(const struct args *a)
 int sim_cmd_reasons(int argc, char **argv)
 {
     static const struct argp argp = {
-        options, parse, "[CODE...]", "Tells what reason codes mean and what to change.", NULL, NULL,
-        NULL};
+        options, parse, "[CODE...]", "Tells what reason codes mean and what to change.",
+        NULL,    NULL,  NULL};
     struct args a = {0};
     char name[] = "cocobox reasons";
 

@@ -44,17 +44,30 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     struct args *a = state->input;
 
     switch (key) {
-    case 'j': a->json = true; return 0;
-    case 'k': a->keep_going = true; return 0;
-    case 'v': a->verbose = true; return 0;
-    case OPT_SEED: a->seed = arg; return 0;
-    case OPT_CHECK: a->check = true; return 0;
+    case 'j':
+        a->json = true;
+        return 0;
+    case 'k':
+        a->keep_going = true;
+        return 0;
+    case 'v':
+        a->verbose = true;
+        return 0;
+    case OPT_SEED:
+        a->seed = arg;
+        return 0;
+    case OPT_CHECK:
+        a->check = true;
+        return 0;
     case ARGP_KEY_ARGS:
         a->files = state->argv + state->next;
         a->n_files = state->argc - state->next;
         return 0;
-    case ARGP_KEY_NO_ARGS: argp_error(state, "name at least one scenario file"); return EINVAL;
-    default: return ARGP_ERR_UNKNOWN;
+    case ARGP_KEY_NO_ARGS:
+        argp_error(state, "name at least one scenario file");
+        return EINVAL;
+    default:
+        return ARGP_ERR_UNKNOWN;
     }
 }
 
@@ -214,8 +227,8 @@ static int run_files(const struct args *a)
         if (!run_file(&s, a->files[i]))
             break;
     if (a->n_files > 1 && !a->json)
-        (void)printf("%d passed, %d failed, %d skipped%s\n", s.passed, s.failed + s.errors, s.skipped,
-                     s.interrupted ? ", interrupted" : "");
+        (void)printf("%d passed, %d failed, %d skipped%s\n", s.passed, s.failed + s.errors,
+                     s.skipped, s.interrupted ? ", interrupted" : "");
     if (s.failed)
         status = SIM_EXIT_FAILED;
     else if (s.errors)
@@ -228,9 +241,11 @@ static int run_files(const struct args *a)
 
 int sim_cmd_run(int argc, char **argv)
 {
-    static const struct argp argp = {options, parse, "FILE...",
-                                     "Runs scenarios and compares what happens with what they expect.",
-                                     NULL, NULL, NULL};
+    static const struct argp argp = {
+        options,   parse,
+        "FILE...", "Runs scenarios and compares what happens with what they expect.",
+        NULL,      NULL,
+        NULL};
     struct args a = {0};
     char name[] = "cocobox run";
 

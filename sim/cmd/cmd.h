@@ -6,7 +6,13 @@
 #include "sim/scenario/plan.h"
 
 /* Exit statuses of every subcommand. */
-enum { SIM_EXIT_OK = 0, SIM_EXIT_FAILED = 1, SIM_EXIT_USAGE = 2, SIM_EXIT_HOST = 3, SIM_EXIT_SKIPPED = 77 };
+enum {
+    SIM_EXIT_OK = 0,
+    SIM_EXIT_FAILED = 1,
+    SIM_EXIT_USAGE = 2,
+    SIM_EXIT_HOST = 3,
+    SIM_EXIT_SKIPPED = 77
+};
 
 /* argv[0] is the subcommand's name. */
 int sim_cmd_run(int argc, char **argv);
@@ -31,12 +37,12 @@ char *sim_path_scenarios(void);
 /* ---- host-check.c ---- */
 
 struct sim_host_check {
-    const char *name;   /* "user-namespaces", "kvm", ... */
+    const char *name; /* "user-namespaces", "kvm", ... */
     bool ok;
-    bool needed;        /* nothing runs without it */
+    bool needed; /* nothing runs without it */
     const char *for_what;
     char found[256];
-    char hint[384];     /* what to do when not ok */
+    char hint[384]; /* what to do when not ok */
 };
 
 enum { SIM_HOST_CHECKS = 12 };

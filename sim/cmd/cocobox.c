@@ -1,9 +1,9 @@
 /*
- * cocobox.c - Confidential Containers in a box: the program. A table of subcommands, each with a file of its own.
- * Exit codes: 0 pass, 1 a scenario failed, 2 usage, 3 environment, 77 skipped.
+ * cocobox.c - Confidential Containers in a box: the program. A table of subcommands, each with a
+ * file of its own. Exit codes: 0 pass, 1 a scenario failed, 2 usage, 3 environment, 77 skipped.
  */
-#include "sim/cmd/cmd.h"
 #include "sim/cmd/cmd-image.h"
+#include "sim/cmd/cmd.h"
 
 #include <signal.h>
 #include <stdarg.h>

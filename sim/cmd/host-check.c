@@ -48,16 +48,19 @@ static void check_userns(struct sim_host_check *c, struct sim_host_check *ids)
     struct cmn_err err = {0};
     char sysctl[64];
 
-    *c = (struct sim_host_check){
-        .name = "user-namespaces", .needed = true, .for_what = "every guest of the process backend"};
-    *ids = (struct sim_host_check){.name = "many-ids", .for_what = "images with files of several users"};
+    *c = (struct sim_host_check){.name = "user-namespaces",
+                                 .needed = true,
+                                 .for_what = "every guest of the process backend"};
+    *ids = (struct sim_host_check){.name = "many-ids",
+                                   .for_what = "images with files of several users"};
     first_line("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", sysctl, sizeof(sysctl));
     if (cmn_supervisor_start(NULL, &sup, &err) < 0) {
         (void)snprintf(c->found, sizeof(c->found), "%.255s", err.msg);
-        (void)snprintf(c->hint, sizeof(c->hint), "%s",
-                       strcmp(sysctl, "1") == 0
-                           ? "sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0, or run as root"
-                           : cmn_reason_info(CMN_REASON_HOST_USERNS_FORBIDDEN)->hint);
+        (void)snprintf(
+            c->hint, sizeof(c->hint), "%s",
+            strcmp(sysctl, "1") == 0
+                ? "sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0, or run as root"
+                : cmn_reason_info(CMN_REASON_HOST_USERNS_FORBIDDEN)->hint);
         (void)snprintf(ids->found, sizeof(ids->found), "no user namespaces");
         return;
     }
@@ -92,9 +95,10 @@ static struct sim_host_check check_kvm(void)
 
     c.ok = sim_kvm_works(KVM_PROBE_MS, c.found, sizeof(c.found));
     if (!c.ok)
-        (void)snprintf(c.hint, sizeof(c.hint),
-                       "QEMU's TCG is used instead; for KVM: enable (nested) virtualisation, and let "
-                       "this user into the group kvm");
+        (void)snprintf(
+            c.hint, sizeof(c.hint),
+            "QEMU's TCG is used instead; for KVM: enable (nested) virtualisation, and let "
+            "this user into the group kvm");
     return c;
 }
 

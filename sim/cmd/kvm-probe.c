@@ -1,4 +1,5 @@
-/* kvm-probe.c - a guest of one instruction with a deadline; see kvm-probe.h. Source: Linux virt/kvm/api.rst. */
+/* kvm-probe.c - a guest of one instruction with a deadline; see kvm-probe.h. Source: Linux
+ * virt/kvm/api.rst. */
 #include "sim/cmd/kvm-probe.h"
 #include "common/buf/buf.h"
 
@@ -40,9 +41,10 @@ static int run_guest(void)
         (vcpu = ioctl(vm, KVM_CREATE_VCPU, 0)) < 0)
         return CHILD_VCPU;
     int size = ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
-    struct kvm_run *run = size < (int)sizeof(*run)
-                              ? MAP_FAILED
-                              : mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, 0);
+    struct kvm_run *run =
+        size < (int)sizeof(*run)
+            ? MAP_FAILED
+            : mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, 0);
     struct kvm_sregs sregs;
     struct kvm_regs regs = {.rip = 0x1000, .rflags = 2};
     if (run == MAP_FAILED || ioctl(vcpu, KVM_GET_SREGS, &sregs) < 0)
@@ -59,12 +61,18 @@ static int run_guest(void)
 static const char *status_text(int status)
 {
     switch (status) {
-    case CHILD_OK: return "a guest ran and halted";
-    case CHILD_OPEN: return "/dev/kvm cannot be opened";
-    case CHILD_VM: return "/dev/kvm makes no virtual machine";
-    case CHILD_VCPU: return "/dev/kvm makes no virtual processor";
-    case CHILD_RUN: return "KVM_RUN fails";
-    default: return "the guest did not halt";
+    case CHILD_OK:
+        return "a guest ran and halted";
+    case CHILD_OPEN:
+        return "/dev/kvm cannot be opened";
+    case CHILD_VM:
+        return "/dev/kvm makes no virtual machine";
+    case CHILD_VCPU:
+        return "/dev/kvm makes no virtual processor";
+    case CHILD_RUN:
+        return "KVM_RUN fails";
+    default:
+        return "the guest did not halt";
     }
 }
 
@@ -103,7 +111,8 @@ bool sim_kvm_works(unsigned timeout_ms, char *found, size_t cap)
         _exit(run_guest());
     int r = wait_child(pid, timeout_ms, &status);
     if (r < 0)
-        (void)snprintf(found, cap, "a guest of one instruction hangs (no end after %u ms)", timeout_ms);
+        (void)snprintf(found, cap, "a guest of one instruction hangs (no end after %u ms)",
+                       timeout_ms);
     else if (!WIFEXITED(status))
         (void)snprintf(found, cap, "the probe was killed by signal %d", WTERMSIG(status));
     else

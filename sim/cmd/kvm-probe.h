@@ -6,8 +6,8 @@
 #include <stddef.h>
 
 /*
- * A child runs a guest of one instruction (hlt) and is given up after timeout_ms. found (of size cap) says
- * what happened.
+ * A child runs a guest of one instruction (hlt) and is given up after timeout_ms. found (of size
+ * cap) says what happened.
  */
 bool sim_kvm_works(unsigned timeout_ms, char *found, size_t cap);
 

@@ -47,7 +47,8 @@ static char *pick(const char *variable, const char *const *candidates, size_t n)
 
 int sim_path_cache(char **ret, struct cmn_err *err)
 {
-    const char *own = getenv("COCOBOX_CACHE"), *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    const char *own = getenv("COCOBOX_CACHE"), *xdg = getenv("XDG_CACHE_HOME"),
+               *home = getenv("HOME");
     char *path = NULL;
     int n;
 
@@ -58,7 +59,8 @@ int sim_path_cache(char **ret, struct cmn_err *err)
     else if (home && *home == '/')
         n = asprintf(&path, "%s/.cache/cocobox", home);
     else
-        return cmn_err_set(err, ENOENT, "no cache folder: set HOME, XDG_CACHE_HOME or COCOBOX_CACHE");
+        return cmn_err_set(err, ENOENT,
+                           "no cache folder: set HOME, XDG_CACHE_HOME or COCOBOX_CACHE");
     if (n < 0)
         return cmn_err_set(err, ENOMEM, "no memory");
     int r = cmn_mkdir_p(path, 0700, err);
@@ -93,7 +95,8 @@ char *sim_path_fixture_script(void)
 
 char *sim_path_scenarios(void)
 {
-    static const char *const places[] = {COCOBOX_SOURCE_ROOT "/scenarios", "../share/cocobox/scenarios"};
+    static const char *const places[] = {COCOBOX_SOURCE_ROOT "/scenarios",
+                                         "../share/cocobox/scenarios"};
 
     return pick("COCOBOX_SCENARIOS", places, CMN_ARRAY_SIZE(places));
 }

@@ -6,8 +6,15 @@
 enum { NAME_MAX_BYTES = 64, MESSAGE_MAX_BYTES = 2000, DETAILS_DEPTH = 8 };
 
 static const char *const actors[] = {
-    "init",      "cocobox-init",   "cocobox-machine", "process-user-data", "attestation-agent",
-    "confidential-data-hub", "api-server-rest", "kata-agent", "crun",
+    "init",
+    "cocobox-init",
+    "cocobox-machine",
+    "process-user-data",
+    "attestation-agent",
+    "confidential-data-hub",
+    "api-server-rest",
+    "kata-agent",
+    "crun",
 };
 
 /* Splits "actor: rest"; an actor that is not on the list is "guest" and the line stays whole. */
@@ -54,8 +61,9 @@ static int check_members(const json_t *o, struct sim_event *e, struct cmn_err *e
     if (message && !json_is_null(message)) {
         e->message = json_string_value(message);
         if (!e->message || json_string_length(message) > MESSAGE_MAX_BYTES)
-            return cmn_err_set(err, EBADMSG, "guest event '%s': 'message' is no text of up to %d bytes",
-                               e->name, MESSAGE_MAX_BYTES);
+            return cmn_err_set(err, EBADMSG,
+                               "guest event '%s': 'message' is no text of up to %d bytes", e->name,
+                               MESSAGE_MAX_BYTES);
     }
     return 0;
 }

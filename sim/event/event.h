@@ -1,14 +1,15 @@
 /*
- * event.h - everything that happens in a run is an event; display, JSON and expect: read nothing else.
+ * event.h - everything that happens in a run is an event; display, JSON and expect: read nothing
+ * else.
  *
  *     struct sim_bus *bus = NULL;
  *     r = sim_bus_new(env, &bus, &err);
  *     sim_bus_subscribe(bus, print_line, NULL);
- *     sim_bus_emit(bus, &(struct sim_event){.phase = SIM_PHASE_ATTEST, .actor = "kbs", .name = "kbs.attest",
- *                  .outcome = SIM_REFUSED, .code = CMN_REASON_SNP_TCB_MISMATCH, .message = "..."});
+ *     sim_bus_emit(bus, &(struct sim_event){.phase = SIM_PHASE_ATTEST, .actor = "kbs", .name =
+ * "kbs.attest", .outcome = SIM_REFUSED, .code = CMN_REASON_SNP_TCB_MISMATCH, .message = "..."});
  *
- * As JSON, one line: {"t_ms","phase","actor","name","outcome","code","message","details"}; code, message
- * and details only where there are any.
+ * As JSON, one line: {"t_ms","phase","actor","name","outcome","code","message","details"}; code,
+ * message and details only where there are any.
  */
 #ifndef SIM_EVENT_H
 #define SIM_EVENT_H
@@ -28,7 +29,15 @@ enum sim_phase {
     SIM_PHASE_COUNT
 };
 
-enum sim_outcome { SIM_BEGIN, SIM_OK, SIM_REFUSED, SIM_FAILED, SIM_WARN, SIM_INFO, SIM_OUTCOME_COUNT };
+enum sim_outcome {
+    SIM_BEGIN,
+    SIM_OK,
+    SIM_REFUSED,
+    SIM_FAILED,
+    SIM_WARN,
+    SIM_INFO,
+    SIM_OUTCOME_COUNT
+};
 
 /* "create-peer-pod", ...; NULL outside the range. By name: -ENOENT. */
 const char *sim_phase_name(enum sim_phase phase);
@@ -40,8 +49,9 @@ struct sim_event { /* all borrowed for the call */
     uint64_t seq;  /* from 1, given by the bus */
     uint64_t t_ms; /* since the bus was made, given by the bus */
     enum sim_phase phase;
-    const char *actor; /* "cocobox", "adaptor", "kbs", "psp", "registry", "attestation-agent", ... */
-    const char *name;  /* "kbs.attest" */
+    const char
+        *actor;       /* "cocobox", "adaptor", "kbs", "psp", "registry", "attestation-agent", ... */
+    const char *name; /* "kbs.attest" */
     enum sim_outcome outcome;
     enum cmn_reason code;
     const char *message;   /* NULL: none */
@@ -72,11 +82,11 @@ void sim_bus_emit(struct sim_bus *bus, const struct sim_event *event);
 #define SIM_GUEST_EVENTS_MAX 10000       /* per run; the rest is dropped and told once */
 
 /*
- * One console line, without its line break: "actor: text" or "actor: \x1e{json}". Hostile input: an event
- * must have a known phase and outcome, names of [a-z0-9._-] up to 64 characters, a code of the table,
- * message up to 2000 bytes, details up to 8 deep. Actors are a fixed list; another one is "guest".
- * Returns 1 and emits when it was an event, 0 when it is text (*ret_text points into line), -EBADMSG
- * for an event that breaks a rule (nothing is emitted).
+ * One console line, without its line break: "actor: text" or "actor: \x1e{json}". Hostile input: an
+ * event must have a known phase and outcome, names of [a-z0-9._-] up to 64 characters, a code of
+ * the table, message up to 2000 bytes, details up to 8 deep. Actors are a fixed list; another one
+ * is "guest". Returns 1 and emits when it was an event, 0 when it is text (*ret_text points into
+ * line), -EBADMSG for an event that breaks a rule (nothing is emitted).
  */
 int sim_event_from_console(struct sim_bus *bus, char *line, const char **ret_actor,
                            const char **ret_text, struct cmn_err *err) CMN_MUST_USE;

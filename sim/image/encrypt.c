@@ -1,6 +1,6 @@
 /* encrypt.c - see encrypt.h. */
-#include "common/enc/enc.h"
 #include "sim/image/encrypt.h"
+#include "common/enc/enc.h"
 #include "sim/image/manifest.h"
 #include "sim/image/ocicrypt.h"
 

@@ -48,9 +48,9 @@ static int start(struct sim_inflate *z, struct cmn_err *err)
     z->archive = archive_read_new();
     if (!z->archive)
         return cmn_err_set(err, ENOMEM, "no memory");
-    if ((want == ARCHIVE_FILTER_GZIP ? archive_read_support_filter_gzip(z->archive)
-                                     : archive_read_support_filter_zstd(z->archive)) !=
-            ARCHIVE_OK ||
+    if ((want == ARCHIVE_FILTER_GZIP
+             ? archive_read_support_filter_gzip(z->archive)
+             : archive_read_support_filter_zstd(z->archive)) != ARCHIVE_OK ||
         archive_read_support_format_raw(z->archive) != ARCHIVE_OK ||
         archive_read_open(z->archive, z, NULL, on_read, NULL) != ARCHIVE_OK ||
         archive_read_next_header(z->archive, &entry) != ARCHIVE_OK) {

@@ -1,6 +1,6 @@
 /*
- * inflate.h - decompression as a stream between two readers: gzip (many members) or zstd by libarchive's
- * filters, nothing for plain tar.
+ * inflate.h - decompression as a stream between two readers: gzip (many members) or zstd by
+ * libarchive's filters, nothing for plain tar.
  */
 #ifndef SIM_INFLATE_H
 #define SIM_INFLATE_H

@@ -153,7 +153,7 @@ int sim_index_pick(struct cmn_bytes text, struct sim_oci_desc *ret, struct cmn_e
 
     if (r < 0)
         return r;
-    json_array_foreach (json_object_get(json, "manifests"), i, entry) {
+    json_array_foreach(json_object_get(json, "manifests"), i, entry) {
         const json_t *platform = json_object_get(entry, "platform");
         const char *os = cmn_json_str(platform, "os");
         const char *arch = cmn_json_str(platform, "architecture");
@@ -177,7 +177,7 @@ int sim_image_config_parse(struct cmn_bytes text, json_t **ret_config, const jso
     const json_t *ids = json_object_get(json_object_get(json, "rootfs"), "diff_ids");
     if (!json_is_array(ids))
         return invalid(err, "image config", "has no rootfs.diff_ids");
-    json_array_foreach (ids, i, id)
+    json_array_foreach(ids, i, id)
         if (!json_is_string(id) || !sim_digest_valid(json_string_value(id)))
             return invalid(err, "image config", "a diff_id is not a sha256 digest");
     *ret_diff_ids = ids;

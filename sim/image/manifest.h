@@ -1,7 +1,8 @@
 /*
  * manifest.h - image manifests and configs of the outside world, checked and bounded.
  *
- * Sources: OCI image spec 1.1 manifest.md, config.md; guest-components 8246e5e image-rs for the media types.
+ * Sources: OCI image spec 1.1 manifest.md, config.md; guest-components 8246e5e image-rs for the
+ * media types.
  */
 #ifndef SIM_MANIFEST_H
 #define SIM_MANIFEST_H
@@ -39,7 +40,8 @@ int sim_manifest_parse(struct cmn_bytes text, struct sim_manifest *ret,
 void sim_manifest_done(struct sim_manifest *manifest);
 #define auto_manifest __attribute__((cleanup(sim_manifest_done)))
 
-/* Layer media type -> how to read it. -ENOTSUP, reason image.media-type: "unhandled media type: X". */
+/* Layer media type -> how to read it. -ENOTSUP, reason image.media-type: "unhandled media type: X".
+ */
 int sim_layer_media_type(const char *type, enum sim_compression *ret_compression,
                          bool *ret_encrypted, struct cmn_err *err) CMN_MUST_USE;
 

@@ -1,8 +1,8 @@
 /* oci-store.c - blobs and index of a layout folder or of memory; see oci-store.h. */
+#include "sim/image/oci-store.h"
 #include "common/enc/enc.h"
 #include "common/json/json.h"
 #include "sim/image/manifest.h"
-#include "sim/image/oci-store.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -225,7 +225,7 @@ int sim_oci_store_find(struct sim_oci_store *store, const char *tag, struct sim_
     if (!tag)
         return cmn_err_set(err, ENOENT, "'%.200s' has %zu images: name a tag", where,
                            json_array_size(manifests));
-    json_array_foreach (manifests, i, entry) {
+    json_array_foreach(manifests, i, entry) {
         const char *name = tag_of(entry);
         if (name && strcmp(name, tag) == 0)
             return desc_of(entry, ret, err);
@@ -261,9 +261,9 @@ int sim_oci_store_tag(struct sim_oci_store *store, const char *tag, const struct
         if (name && strcmp(name, tag) == 0)
             (void)json_array_remove(manifests, i);
     }
-    json_t *entry = json_pack("{s:s,s:s,s:I,s:{s:s}}", "mediaType", desc->media_type, "digest",
-                              desc->digest, "size", (json_int_t)desc->size, "annotations", REF_NAME,
-                              tag);
+    json_t *entry =
+        json_pack("{s:s,s:s,s:I,s:{s:s}}", "mediaType", desc->media_type, "digest", desc->digest,
+                  "size", (json_int_t)desc->size, "annotations", REF_NAME, tag);
     if (!entry || json_array_append_new(manifests, entry) < 0)
         return cmn_err_set(err, ENOMEM, "no memory");
     return store->dir ? write_index(store, err) : 0;

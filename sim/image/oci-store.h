@@ -39,7 +39,8 @@ void sim_oci_store_free(struct sim_oci_store *store); /* NULL ok */
 void sim_oci_store_cleanup(struct sim_oci_store **store);
 #define auto_oci_store __attribute__((cleanup(sim_oci_store_cleanup)))
 
-/* A descriptor of the index by tag (org.opencontainers.image.ref.name); NULL: the only one. -ENOENT. */
+/* A descriptor of the index by tag (org.opencontainers.image.ref.name); NULL: the only one.
+ * -ENOENT. */
 int sim_oci_store_find(struct sim_oci_store *store, const char *tag, struct sim_oci_desc *ret,
                        struct cmn_err *err) CMN_MUST_USE;
 /* The same, going through an image index to the manifest for linux on this processor. */
@@ -49,7 +50,8 @@ int sim_oci_store_find_manifest(struct sim_oci_store *store, const char *tag,
 int sim_oci_store_tag(struct sim_oci_store *store, const char *tag, const struct sim_oci_desc *desc,
                       struct cmn_err *err) CMN_MUST_USE;
 
-/* A blob's fd (caller closes; read it with pread or from its start) and size. -ENOENT. Not verified. */
+/* A blob's fd (caller closes; read it with pread or from its start) and size. -ENOENT. Not
+ * verified. */
 int sim_oci_store_blob(struct sim_oci_store *store, const char *digest, int *ret_fd,
                        uint64_t *ret_size, struct cmn_err *err) CMN_MUST_USE;
 /* A whole blob, appended; above max -EFBIG. Not verified: what a registry would serve. */

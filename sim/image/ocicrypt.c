@@ -1,6 +1,6 @@
 /* ocicrypt.c - packets, options and the layer cipher; see ocicrypt.h. */
-#include "common/enc/enc.h"
 #include "sim/image/ocicrypt.h"
+#include "common/enc/enc.h"
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
@@ -35,8 +35,8 @@ static int get_b64(const json_t *obj, const char *key, size_t want, struct cmn_b
     const char *text = cmn_json_str(obj, key);
 
     if (!text)
-        return cmn_err_reason(err, EBADMSG, CMN_REASON_IMAGE_KEY_PACKET_INVALID,
-                              "no member `%s`", key);
+        return cmn_err_reason(err, EBADMSG, CMN_REASON_IMAGE_KEY_PACKET_INVALID, "no member `%s`",
+                              key);
     if (cmn_unb64(CMN_B64_STD, text, strlen(text), ret, NULL) < 0)
         return cmn_err_reason(err, EBADMSG, CMN_REASON_IMAGE_KEY_PACKET_INVALID,
                               "base64 decoding failed when decode `%s`", key);
@@ -91,8 +91,8 @@ void sim_ocicrypt_packet_done(struct sim_ocicrypt_packet *packet)
 }
 
 /* CTR has no tag: a wrong key gives garbage, which the parser of the options then refuses. */
-static int ctr_once(struct cmn_env *env, const uint8_t *key, const uint8_t *iv,
-                    struct cmn_bytes in, uint8_t *out, struct cmn_err *err)
+static int ctr_once(struct cmn_env *env, const uint8_t *key, const uint8_t *iv, struct cmn_bytes in,
+                    uint8_t *out, struct cmn_err *err)
 {
     EVP_CIPHER *cipher = EVP_CIPHER_fetch(cmn_env_libctx(env), "AES-256-CTR", NULL);
     EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
@@ -113,9 +113,9 @@ int sim_ocicrypt_packet_open(struct cmn_env *env, const struct sim_ocicrypt_pack
     int r;
 
     if (kek.len != SIM_OCICRYPT_KEY_BYTES)
-        return cmn_err_reason(err, EINVAL, CMN_REASON_IMAGE_KEY_WRONG,
-                              "decrypt LEK using KEK failed: the key has %zu bytes, expect 32 bytes",
-                              kek.len);
+        return cmn_err_reason(
+            err, EINVAL, CMN_REASON_IMAGE_KEY_WRONG,
+            "decrypt LEK using KEK failed: the key has %zu bytes, expect 32 bytes", kek.len);
     if (packet->wrap_type == SIM_WRAP_A256GCM) {
         r = cmn_gcm_open(env, kek.data, packet->iv.data, cmn_bytes(NULL, 0), wrapped, ret, err);
         if (r == -EKEYREJECTED || r == -EBADMSG)
@@ -251,7 +251,7 @@ int sim_ocicrypt_annotations(const json_t *annotations, json_t **ret_packets, ui
     auto_buf struct cmn_buf json = {0};
     json_t *value;
 
-    json_object_foreach ((json_t *)annotations, key, value) {
+    json_object_foreach((json_t *)annotations, key, value) {
         if (strncmp(key, SIM_OCICRYPT_KEYS_PREFIX, strlen(SIM_OCICRYPT_KEYS_PREFIX)) == 0) {
             list = json_string_value(value);
             break;

@@ -1,11 +1,11 @@
 /*
  * ocicrypt.h - the encrypted-layer format of ocicrypt's keyprovider scheme.
  *
- * A layer is AES-256-CTR with an HMAC-SHA-256 over the ciphertext, both under one random key; the key, the
- * digest of the clear layer and the nonce ("private options") are JSON, sealed with the image key (KEK)
- * into a packet that names the KEK's resource URI. Packet and HMAC ride in layer annotations.
- * Sources: ocicrypt spec/ and blockcipher_aes_ctr.go; guest-components 8246e5e coco_keyprovider,
- * confidential-data-hub/hub/src/image/annotation_packet, ocicrypt-rs.
+ * A layer is AES-256-CTR with an HMAC-SHA-256 over the ciphertext, both under one random key; the
+ * key, the digest of the clear layer and the nonce ("private options") are JSON, sealed with the
+ * image key (KEK) into a packet that names the KEK's resource URI. Packet and HMAC ride in layer
+ * annotations. Sources: ocicrypt spec/ and blockcipher_aes_ctr.go; guest-components 8246e5e
+ * coco_keyprovider, confidential-data-hub/hub/src/image/annotation_packet, ocicrypt-rs.
  */
 #ifndef SIM_OCICRYPT_H
 #define SIM_OCICRYPT_H
@@ -33,7 +33,8 @@ struct sim_ocicrypt_packet {
 int sim_ocicrypt_packet_parse(struct cmn_bytes json, struct sim_ocicrypt_packet *ret,
                               struct cmn_err *err) CMN_MUST_USE;
 void sim_ocicrypt_packet_done(struct sim_ocicrypt_packet *packet);
-/* Appends the private options' JSON. -EKEYREJECTED, reason image.key-wrong; -EINVAL: kek is not 32 bytes. */
+/* Appends the private options' JSON. -EKEYREJECTED, reason image.key-wrong; -EINVAL: kek is not 32
+ * bytes. */
 int sim_ocicrypt_packet_open(struct cmn_env *env, const struct sim_ocicrypt_packet *packet,
                              struct cmn_bytes kek, struct cmn_buf *ret,
                              struct cmn_err *err) CMN_MUST_USE;
@@ -60,8 +61,9 @@ int sim_ocicrypt_public_parse(struct cmn_bytes json, uint8_t ret_hmac[32],
 int sim_ocicrypt_public_print(const uint8_t hmac[32], struct cmn_buf *ret) CMN_MUST_USE;
 
 /*
- * What a layer's annotations say: the first packet list under the prefix (each packet's JSON decoded, into
- * a JSON array of strings of base64 text as given) and the public options. -ENODATA when there is none.
+ * What a layer's annotations say: the first packet list under the prefix (each packet's JSON
+ * decoded, into a JSON array of strings of base64 text as given) and the public options. -ENODATA
+ * when there is none.
  */
 int sim_ocicrypt_annotations(const json_t *annotations, json_t **ret_packets, uint8_t ret_hmac[32],
                              struct cmn_err *err) CMN_MUST_USE;

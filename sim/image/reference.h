@@ -4,8 +4,8 @@
  *     struct sim_reference ref;
  *     int r = sim_reference_parse("busybox", &ref, &err);    // docker.io, library/busybox, latest
  *
- * Grammar: [host[:port]/]path[:tag][@sha256:hex]; the first part is a host when it holds '.' or ':' or is
- * "localhost". Source: distribution/reference; the OCI distribution spec for names and tags.
+ * Grammar: [host[:port]/]path[:tag][@sha256:hex]; the first part is a host when it holds '.' or ':'
+ * or is "localhost". Source: distribution/reference; the OCI distribution spec for names and tags.
  */
 #ifndef SIM_REFERENCE_H
 #define SIM_REFERENCE_H
@@ -15,9 +15,9 @@
 #define SIM_DIGEST_CAP (7 + 64 + 1) /* "sha256:" + hex + NUL */
 
 struct sim_reference {
-    char registry[256];         /* "docker.io", "registry.local:5000" */
-    char repository[256];       /* "library/busybox" */
-    char tag[129];              /* "" when only a digest was given; "latest" when neither was */
+    char registry[256];          /* "docker.io", "registry.local:5000" */
+    char repository[256];        /* "library/busybox" */
+    char tag[129];               /* "" when only a digest was given; "latest" when neither was */
     char digest[SIM_DIGEST_CAP]; /* "" when absent */
 };
 

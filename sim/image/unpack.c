@@ -174,7 +174,8 @@ static int whiteout(struct sim_unpack *u, struct item *it, struct cmn_err *err)
     return r < 0 && r != -ENOENT ? fail(err, -r, it->path, "whiteout") : 0;
 }
 
-/* Makes room for an entry: only a folder may meet a folder. Returns 1 when the folder is there already. */
+/* Makes room for an entry: only a folder may meet a folder. Returns 1 when the folder is there
+ * already. */
 static int make_room(const struct item *it, struct cmn_err *err)
 {
     struct stat st;
@@ -192,7 +193,8 @@ static struct timespec mtime_of(struct archive_entry *entry)
     return (struct timespec){archive_entry_mtime(entry), archive_entry_mtime_nsec(entry)};
 }
 
-/* Gives the entry to its owner. Returns the mode to set: without set-id bits when that may not be done. */
+/* Gives the entry to its owner. Returns the mode to set: without set-id bits when that may not be
+ * done. */
 static mode_t set_owner(struct sim_unpack *u, const struct item *it)
 {
     la_int64_t uid = archive_entry_uid(it->entry), gid = archive_entry_gid(it->entry);
@@ -263,8 +265,8 @@ static int make_file(struct sim_unpack *u, struct archive *a, const struct item 
         return cmn_err_reason(err, EFBIG, CMN_REASON_IMAGE_TOO_LARGE,
                               "'%.300s': has more than %llu bytes", it->path,
                               (unsigned long long)u->opts.max_bytes);
-    auto_close int fd = openat(it->parent_fd, it->base,
-                               O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    auto_close int fd =
+        openat(it->parent_fd, it->base, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return fail(err, errno, it->path, "making the file");
     int r = copy_data(u, a, it, fd, err);
@@ -299,8 +301,8 @@ static int make_dir(struct sim_unpack *u, const struct item *it, bool exists, st
     if (!exists && mkdirat(it->parent_fd, it->base, 0700) < 0)
         return fail(err, errno, it->path, "making the folder");
     mode_t mode = set_owner(u, it);
-    auto_close int fd = openat(it->parent_fd, it->base,
-                               O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    auto_close int fd =
+        openat(it->parent_fd, it->base, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd >= 0)
         set_xattrs(u, it, fd);
     if (fd >= 0 && exists && fchmod(fd, (mode | 0700) & 07777) < 0)
@@ -424,7 +426,8 @@ static int apply(struct sim_unpack *u, struct archive *a, struct archive_entry *
     return r;
 }
 
-/* Modes and times of this layer's folders, inner ones first. One that is a folder no more is left. */
+/* Modes and times of this layer's folders, inner ones first. One that is a folder no more is left.
+ */
 static int finish_dirs(struct sim_unpack *u, struct cmn_err *err)
 {
     for (size_t i = u->n_late; i-- > 0;) {

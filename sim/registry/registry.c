@@ -1,7 +1,7 @@
 /* registry.c - see registry.h. */
+#include "sim/registry/registry.h"
 #include "common/json/json.h"
 #include "sim/image/manifest.h"
-#include "sim/registry/registry.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,7 +84,8 @@ static int know(struct sim_registry *reg, const struct sim_oci_desc *desc, const
     return 0;
 }
 
-/* Notes a manifest, its config and layers; of an index, all its manifests. A bad one is served as it is. */
+/* Notes a manifest, its config and layers; of an index, all its manifests. A bad one is served as
+ * it is. */
 static int learn(struct sim_registry *reg, const struct sim_oci_desc *desc,
                  struct sim_oci_store *store, unsigned depth, struct cmn_err *err)
 {
@@ -103,12 +104,15 @@ static int learn(struct sim_registry *reg, const struct sim_oci_desc *desc,
     const char *const keys[] = {"manifests", "layers", "config"};
     for (size_t k = 0; k < CMN_ARRAY_SIZE(keys); k++) {
         json_t *member = json_object_get(json, keys[k]);
-        auto_json json_t *list = json_is_array(member) ? json_incref(member)
-                                                       : json_pack("[O]", member ? member : json_null());
-        json_array_foreach (list, i, entry) {
-            const char *digest = cmn_json_str(entry, "digest"), *type = cmn_json_str(entry, "mediaType");
+        auto_json json_t *list = json_is_array(member)
+                                     ? json_incref(member)
+                                     : json_pack("[O]", member ? member : json_null());
+        json_array_foreach(list, i, entry) {
+            const char *digest = cmn_json_str(entry, "digest"),
+                       *type = cmn_json_str(entry, "mediaType");
             struct sim_oci_desc d = {0};
-            if (!digest || !sim_digest_valid(digest) || !type || strlen(type) >= sizeof(d.media_type))
+            if (!digest || !sim_digest_valid(digest) || !type ||
+                strlen(type) >= sizeof(d.media_type))
                 continue;
             strcpy(d.digest, digest);
             strcpy(d.media_type, type);
@@ -259,8 +263,8 @@ void sim_registry_handle(void *ctx, const struct cmn_http_request *req,
                          struct cmn_http_response *resp)
 {
     struct sim_registry *reg = ctx;
-    struct sim_registry_event event = {.method = req->method, .repository = "", .kind = "api",
-                                       .target = ""};
+    struct sim_registry_event event = {
+        .method = req->method, .repository = "", .kind = "api", .target = ""};
     const char *host = req->header ? req->header(req, "Host") : NULL;
     char *name = NULL, *kind = NULL, *target = NULL;
     auto_free char *path = strdup(req->path);

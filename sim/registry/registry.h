@@ -1,14 +1,16 @@
 /*
- * registry.h - a read-only registry: OCI distribution API (GET and HEAD of /v2/) over content stores.
+ * registry.h - a read-only registry: OCI distribution API (GET and HEAD of /v2/) over content
+ * stores.
  *
  *     struct sim_registry *reg = NULL;
  *     r = sim_registry_new(&reg, &err);
- *     r = sim_registry_add(reg, "registry.local/hello:1", store, "1", &err);   // store outlives reg
- *     opts.handle = sim_registry_handle; opts.ctx = reg;                        // common/http/server.h
+ *     r = sim_registry_add(reg, "registry.local/hello:1", store, "1", &err);   // store outlives
+ * reg opts.handle = sim_registry_handle; opts.ctx = reg;                        //
+ * common/http/server.h
  *
- * Blobs are served as the store has them, unverified: that is the client's job. Images are told apart by
- * repository; when two registries have the same one, by the Host header.
- * Source: OCI distribution spec 1.1.
+ * Blobs are served as the store has them, unverified: that is the client's job. Images are told
+ * apart by repository; when two registries have the same one, by the Host header. Source: OCI
+ * distribution spec 1.1.
  */
 #ifndef SIM_REGISTRY_H
 #define SIM_REGISTRY_H

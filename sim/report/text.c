@@ -9,8 +9,9 @@ enum { TICK_MS = 100 };
 
 /* Events that end a phase, or one round of it: one line each. */
 static const char *const milestones[] = {
-    "machine", "agent.create-sandbox", "kbs.attest", "kbs.resource", "agent.create-container",
-    "container.exit", "machine.stop",
+    "machine",      "agent.create-sandbox",   "kbs.attest",
+    "kbs.resource", "agent.create-container", "container.exit",
+    "machine.stop",
 };
 
 int64_t sim_report_now_ms(void)
@@ -37,7 +38,8 @@ static void show(struct sim_report *rep)
     if (!rep->opts.live || rep->open == SIM_PHASE_NONE)
         return;
     hide(rep);
-    (void)fprintf(rep->opts.out, "  %s    %-16s", frames[rep->frame++ % 4], sim_phase_name(rep->open));
+    (void)fprintf(rep->opts.out, "  %s    %-16s", frames[rep->frame++ % 4],
+                  sim_phase_name(rep->open));
     (void)fflush(rep->opts.out);
     rep->spinner_shown = true;
 }
@@ -98,12 +100,18 @@ void sim_text_begin(struct sim_report *rep, const struct sim_plan *plan)
 static const char *mark(enum sim_outcome outcome)
 {
     switch (outcome) {
-    case SIM_BEGIN: return "..";
-    case SIM_OK: return "ok";
-    case SIM_REFUSED: return "NO";
-    case SIM_FAILED: return "FAIL";
-    case SIM_WARN: return "warn";
-    default: return "--";
+    case SIM_BEGIN:
+        return "..";
+    case SIM_OK:
+        return "ok";
+    case SIM_REFUSED:
+        return "NO";
+    case SIM_FAILED:
+        return "FAIL";
+    case SIM_WARN:
+        return "warn";
+    default:
+        return "--";
     }
 }
 
@@ -137,7 +145,8 @@ static void line(struct sim_report *rep, const struct sim_event *e, int64_t ms)
 
     hide(rep);
     (void)fprintf(out, "  %-4s %-16s %5lld ms  %s", mark(e->outcome),
-                  e->phase == SIM_PHASE_NONE ? "" : sim_phase_name(e->phase), (long long)ms, e->actor);
+                  e->phase == SIM_PHASE_NONE ? "" : sim_phase_name(e->phase), (long long)ms,
+                  e->actor);
     if (rep->opts.verbose || !is_milestone(e)) {
         (void)fputc(' ', out);
         put_clean(out, e->name);

@@ -1,6 +1,7 @@
 /*
- * faults.c - faults: of a scenario, each at a named seam. The code under test knows nothing of them: the PSP
- * server and the registry offer a tap, and the broker's wire is a handler put before its own.
+ * faults.c - faults: of a scenario, each at a named seam. The code under test knows nothing of
+ * them: the PSP server and the registry offer a tap, and the broker's wire is a handler put before
+ * its own.
  */
 #include "sim/run/run-internal.h"
 

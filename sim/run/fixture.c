@@ -66,7 +66,8 @@ static int make(const char *script, const char *name, const char *folder, int st
     pid_t pid;
 
     if (!script)
-        return cmn_err_set(err, ENOENT, "image fixture '%s' is missing: no folder '%s'", name, folder);
+        return cmn_err_set(err, ENOENT, "image fixture '%s' is missing: no folder '%s'", name,
+                           folder);
     int r = start(script, name, folder, &pid, err);
     if (r == 0)
         r = wait_for(pid, stop_fd, &status, err);

@@ -1,4 +1,5 @@
-/* images.c - what the registry serves: fixtures as they are, and variants encrypted in memory for this run. */
+/* images.c - what the registry serves: fixtures as they are, and variants encrypted in memory for
+ * this run. */
 #include "sim/image/encrypt.h"
 #include "sim/image/manifest.h"
 #include "sim/run/fixture.h"
@@ -24,8 +25,8 @@ static int add_host(struct sim_run *run, const char *host, struct cmn_err *err)
         return cmn_err_set(err, EINVAL, "registry '%.100s' has no valid port", host);
     struct sim_registry_host *h = &run->hosts[run->n_hosts++];
     (void)snprintf(h->host, sizeof(h->host), "%s", host);
-    (void)snprintf(h->name, sizeof(h->name), "%.*s", colon ? (int)(colon - host) : (int)strlen(host),
-                   host);
+    (void)snprintf(h->name, sizeof(h->name), "%.*s",
+                   colon ? (int)(colon - host) : (int)strlen(host), host);
     h->port = (uint16_t)port;
     (void)snprintf(h->listener, sizeof(h->listener), port == 80 ? "registry" : "registry-%u",
                    (unsigned)port);
@@ -63,8 +64,8 @@ static int encrypt(struct sim_run *run, size_t i, struct cmn_err *err)
     if (r == 0)
         r = image_key(run, image, env, key, err);
     if (r == 0)
-        r = sim_image_encrypt(env, run->sources[i], NULL, run->stores[i], "run", image->key_uri, key,
-                              err);
+        r = sim_image_encrypt(env, run->sources[i], NULL, run->stores[i], "run", image->key_uri,
+                              key, err);
     OPENSSL_cleanse(key, sizeof(key));
     return r;
 }

@@ -1,6 +1,7 @@
 /*
- * launch.c - the launch as the PSP sees it. In the process backend no firmware or kernel is loaded, so what is
- * measured is what makes this guest this guest: its command line and shape, and its programs.
+ * launch.c - the launch as the PSP sees it. In the process backend no firmware or kernel is loaded,
+ * so what is measured is what makes this guest this guest: its command line and shape, and its
+ * programs.
  */
 #include "common/enc/enc.h"
 #include "sim/run/run-internal.h"
@@ -19,8 +20,8 @@ enum { PAGE = 4096, MAX_PROGRAM_BYTES = 256 << 20 };
 #define GPA_PROGRAMS 0x101000u
 
 static const char *const programs[] = {
-    "api-server-rest", "attestation-agent", "cocobox-init",
-    "confidential-data-hub", "kata-agent", "process-user-data",
+    "api-server-rest",       "attestation-agent", "cocobox-init",
+    "confidential-data-hub", "kata-agent",        "process-user-data",
 };
 
 /* One digest over name and bytes of every program of the guest. */
@@ -197,14 +198,14 @@ int sim_run_reference_values(struct sim_run *run, json_t **ret, struct cmn_err *
     if (r == 0) {
         ftee_psp_measurement(psp, digest);
         auto_free char *hex = cmn_hex(digest, sizeof(digest));
-        *ret = json_pack(
-            "{s:[s?], s:[i], s:[i], s:[i], s:[i], s:b, s:b, s:i, s:i, s:b, s:b}",
-            "snp_launch_measurement", hex, "snp_bootloader", tcb.bootloader, "snp_microcode",
-            tcb.microcode, "snp_snp_svn", tcb.snp, "snp_tee_svn", tcb.tee, "snp_smt_enabled", 1,
-            "snp_tsme_enabled", 0, "snp_guest_abi_major", (int)(g->policy >> 8 & 0xFF),
-            "snp_guest_abi_minor", (int)(g->policy & 0xFF), "snp_single_socket",
-            !!(g->policy & SNP_POLICY_SINGLE_SOCKET), "snp_smt_allowed",
-            !!(g->policy & SNP_POLICY_SMT));
+        *ret =
+            json_pack("{s:[s?], s:[i], s:[i], s:[i], s:[i], s:b, s:b, s:i, s:i, s:b, s:b}",
+                      "snp_launch_measurement", hex, "snp_bootloader", tcb.bootloader,
+                      "snp_microcode", tcb.microcode, "snp_snp_svn", tcb.snp, "snp_tee_svn",
+                      tcb.tee, "snp_smt_enabled", 1, "snp_tsme_enabled", 0, "snp_guest_abi_major",
+                      (int)(g->policy >> 8 & 0xFF), "snp_guest_abi_minor", (int)(g->policy & 0xFF),
+                      "snp_single_socket", !!(g->policy & SNP_POLICY_SINGLE_SOCKET),
+                      "snp_smt_allowed", !!(g->policy & SNP_POLICY_SMT));
         if (!*ret)
             r = cmn_err_set(err, ENOMEM, "no memory");
     }

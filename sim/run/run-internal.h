@@ -24,8 +24,8 @@ struct sim_output {
 };
 
 struct sim_registry_host { /* one host[:port] that images are pulled from */
-    char name[256]; /* without the port */
-    char host[256]; /* with it */
+    char name[256];        /* without the port */
+    char host[256];        /* with it */
     uint16_t port;
     char listener[32];
 };
@@ -45,7 +45,7 @@ struct sim_run {
     char seed[65]; /* for the guest, "" without one */
 
     /* images */
-    struct sim_oci_store **stores; /* per image: what is served */
+    struct sim_oci_store **stores;  /* per image: what is served */
     struct sim_oci_store **sources; /* per image: what it was made from, NULL if the same */
     json_t **configs;
     struct sim_registry *registry;
@@ -86,7 +86,8 @@ struct sim_run {
 void sim_run_emit(struct sim_run *run, enum sim_phase phase, const char *actor, const char *name,
                   enum sim_outcome outcome, enum cmn_reason code, const char *message,
                   json_t *details /* taken over */);
-/* A failure from err: refused when a check said no (-EACCES, -EKEYREJECTED, -EBADMSG), else failed. */
+/* A failure from err: refused when a check said no (-EACCES, -EKEYREJECTED, -EBADMSG), else failed.
+ */
 void sim_run_emit_err(struct sim_run *run, enum sim_phase phase, const char *actor,
                       const char *name, const struct cmn_err *err);
 

@@ -62,7 +62,8 @@ static void tell_output(struct sim_run *run, size_t i)
 
 /* ---- the flow ---- */
 
-/* What failed, kept until the console is read to its end: the guest's own words come before ours. */
+/* What failed, kept until the console is read to its end: the guest's own words come before ours.
+ */
 struct failure {
     bool there;
     enum sim_phase phase;
@@ -70,7 +71,8 @@ struct failure {
     struct cmn_err err;
 };
 
-static int fail(struct failure *f, enum sim_phase phase, const char *name, const struct cmn_err *err)
+static int fail(struct failure *f, enum sim_phase phase, const char *name,
+                const struct cmn_err *err)
 {
     *f = (struct failure){true, phase, name, *err};
     return -1;
@@ -111,7 +113,8 @@ static int create_container(struct sim_run *run, size_t i, struct failure *f)
     struct cmn_err err = {0};
 
     begin(run, SIM_PHASE_PULL_IMAGE, "agent.create-container");
-    int r = sim_adaptor_create_container(run->adaptor, i, sim_run_image_config(run, c->image), &err);
+    int r =
+        sim_adaptor_create_container(run->adaptor, i, sim_run_image_config(run, c->image), &err);
     if (r < 0)
         return fail(f,
                     err.reason == CMN_REASON_CONTAINER_START_FAILED ? SIM_PHASE_START_CONTAINER

@@ -1,16 +1,16 @@
 /*
  * run.h - the engine: one plan in, events and a verdict out.
  *
- *     struct sim_run_opts opts = {.env = env, .cache_dir = dir, .guest_bin_dir = bin, .stop_fd = -1,
- *                                 .on_event = print, .ctx = me};
- *     struct sim_verdict v = {0};
- *     r = sim_run(plan, &opts, &v, &err);
+ *     struct sim_run_opts opts = {.env = env, .cache_dir = dir, .guest_bin_dir = bin, .stop_fd =
+ * -1, .on_event = print, .ctx = me}; struct sim_verdict v = {0}; r = sim_run(plan, &opts, &v,
+ * &err);
  *     ... v.passed, v.actual, v.cause ...
  *     sim_verdict_done(&v);
  *
- * Order: supervisor (the caller is single-threaded then, and again when sim_run returns), images, PSP launch,
- * key broker, machine, servers on the machine's listeners, the agent's calls, teardown, verdict. Everything a
- * run starts is gone when sim_run returns. Callbacks come from several threads, events one at a time.
+ * Order: supervisor (the caller is single-threaded then, and again when sim_run returns), images,
+ * PSP launch, key broker, machine, servers on the machine's listeners, the agent's calls, teardown,
+ * verdict. Everything a run starts is gone when sim_run returns. Callbacks come from several
+ * threads, events one at a time.
  */
 #ifndef SIM_RUN_H
 #define SIM_RUN_H
@@ -20,9 +20,9 @@
 #include "sim/scenario/plan.h"
 
 struct sim_run_opts {
-    struct cmn_env *env;        /* seeded: the run repeats byte for byte */
-    const char *backend;        /* NULL: "process" */
-    const char *cache_dir;      /* keeps the test chain and image fixtures */
+    struct cmn_env *env;   /* seeded: the run repeats byte for byte */
+    const char *backend;   /* NULL: "process" */
+    const char *cache_dir; /* keeps the test chain and image fixtures */
     const char *guest_bin_dir;
     const char *fixture_script; /* makes a missing image fixture: SCRIPT NAME FOLDER; NULL: none */
     int stop_fd;                /* readable: stop the run (signalfd); -1: none. It is not read */
@@ -40,8 +40,8 @@ struct sim_verdict {
     bool interrupted;
     enum sim_result actual;
     struct sim_event *cause; /* the first refused or failed event; NULL when completed */
-    int exit_code;           /* of the first container that did not end with the expected one, else its */
-    char why[512];           /* what differs from expect:, "" when passed */
+    int exit_code; /* of the first container that did not end with the expected one, else its */
+    char why[512]; /* what differs from expect:, "" when passed */
 };
 
 /* Negative: the environment does not let the run happen (exit 3); a reason may be in err. */
@@ -49,7 +49,8 @@ int sim_run(const struct sim_plan *plan, const struct sim_run_opts *opts, struct
             struct cmn_err *err) CMN_MUST_USE;
 void sim_verdict_done(struct sim_verdict *verdict);
 
-/* "refused in attest with snp.signature-invalid (401)": the expected and the actual end in words. */
+/* "refused in attest with snp.signature-invalid (401)": the expected and the actual end in words.
+ */
 void sim_verdict_expected(const struct sim_plan *plan, char *ret, size_t cap);
 void sim_verdict_actual(const struct sim_verdict *verdict, char *ret, size_t cap);
 

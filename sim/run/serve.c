@@ -184,8 +184,8 @@ int sim_run_machine(struct sim_run *run, struct cmn_err *err)
 
 /* ---- servers ---- */
 
-static int serve_http(struct sim_run *run, const char *listener, cmn_http_handler *handle, void *ctx,
-                      size_t body_limit, unsigned threads, struct cmn_http_server **ret,
+static int serve_http(struct sim_run *run, const char *listener, cmn_http_handler *handle,
+                      void *ctx, size_t body_limit, unsigned threads, struct cmn_http_server **ret,
                       struct cmn_err *err)
 {
     int fd = sim_machine_take_listener(run->machine, listener);
@@ -220,7 +220,8 @@ static int serve_registry(struct sim_run *run, struct cmn_err *err)
 
 int sim_run_serve(struct sim_run *run, struct cmn_err *err)
 {
-    int r = serve_http(run, "kbs", sim_run_kbs_handler, run, KBS_BODY_LIMIT, 2, &run->kbs_server, err);
+    int r =
+        serve_http(run, "kbs", sim_run_kbs_handler, run, KBS_BODY_LIMIT, 2, &run->kbs_server, err);
 
     if (r == 0)
         r = serve_registry(run, err);

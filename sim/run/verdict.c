@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* First refused or failed event: what comes after it is consequence. Called under the bus's lock. */
+/* First refused or failed event: what comes after it is consequence. Called under the bus's lock.
+ */
 void sim_run_subscribe(void *ctx, const struct sim_event *e)
 {
     struct sim_run *run = ctx;
@@ -79,7 +80,8 @@ void sim_run_judge(struct sim_run *run, struct sim_verdict *ret)
             v.actual = SIM_RESULT_REFUSED;
     }
     if (v.actual != run->plan->expect.outcome)
-        differs(&v, "outcome", sim_result_name(run->plan->expect.outcome), sim_result_name(v.actual));
+        differs(&v, "outcome", sim_result_name(run->plan->expect.outcome),
+                sim_result_name(v.actual));
     else if (v.cause)
         judge_cause(&run->plan->expect, &v);
     judge_rest(run, &v);

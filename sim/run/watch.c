@@ -59,7 +59,8 @@ static void feed(struct console *c, const char *data, size_t n)
         } else if (c->len < sizeof(c->line) - 1) {
             c->line[c->len++] = data[i];
         } else if (!c->cut) {
-            c->cut = true; /* what is there is handled at the line's end: too long JSON is refused */
+            c->cut =
+                true; /* what is there is handled at the line's end: too long JSON is refused */
         }
     }
 }
@@ -115,7 +116,8 @@ void sim_run_console_join(struct sim_run *run)
 
 /* ---- deadline and signals ---- */
 
-/* The event comes first, so that it is the root cause of what then fails; killing frees every waiter. */
+/* The event comes first, so that it is the root cause of what then fails; killing frees every
+ * waiter. */
 static void stop(struct sim_run *run, bool interrupted)
 {
     char message[96];
@@ -126,10 +128,12 @@ static void stop(struct sim_run *run, bool interrupted)
     (void)pthread_mutex_unlock(&run->lock);
     (void)snprintf(message, sizeof(message), "the run did not end within %u ms",
                    run->plan->timeout_ms);
-    sim_run_emit(run, SIM_PHASE_TEARDOWN, "cocobox", interrupted ? "run.interrupted" : "run.timeout",
-                 SIM_FAILED, interrupted ? CMN_REASON_RUN_INTERRUPTED : CMN_REASON_RUN_TIMEOUT,
+    sim_run_emit(run, SIM_PHASE_TEARDOWN, "cocobox",
+                 interrupted ? "run.interrupted" : "run.timeout", SIM_FAILED,
+                 interrupted ? CMN_REASON_RUN_INTERRUPTED : CMN_REASON_RUN_TIMEOUT,
                  interrupted ? "stopped by a signal" : message, NULL);
-    CMN_IGNORE(cmn_process_kill(run->machine->process, SIGKILL, NULL)); /* teardown stops it anyway */
+    CMN_IGNORE(
+        cmn_process_kill(run->machine->process, SIGKILL, NULL)); /* teardown stops it anyway */
 }
 
 static int64_t now_ms(void)

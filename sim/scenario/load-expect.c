@@ -12,14 +12,14 @@ static const struct {
     const char *name;
     size_t offset;
 } fields[] = {
-    {"version", 0x000},        {"guest_svn", 0x004},        {"policy", 0x008},
-    {"family_id", 0x010},      {"image_id", 0x020},         {"vmpl", 0x030},
-    {"sig_algo", 0x034},       {"current_tcb", 0x038},      {"plat_info", 0x040},
-    {"key_info", 0x048},       {"report_data", 0x050},      {"measurement", 0x090},
-    {"host_data", 0x0C0},      {"id_key_digest", 0x0E0},    {"author_key_digest", 0x110},
-    {"report_id", 0x140},      {"report_id_ma", 0x160},     {"reported_tcb", 0x180},
-    {"cpuid", 0x188},          {"chip_id", 0x1A0},          {"committed_tcb", 0x1E0},
-    {"launch_tcb", 0x1F0},     {"signature", 0x2A0},
+    {"version", 0x000},    {"guest_svn", 0x004},     {"policy", 0x008},
+    {"family_id", 0x010},  {"image_id", 0x020},      {"vmpl", 0x030},
+    {"sig_algo", 0x034},   {"current_tcb", 0x038},   {"plat_info", 0x040},
+    {"key_info", 0x048},   {"report_data", 0x050},   {"measurement", 0x090},
+    {"host_data", 0x0C0},  {"id_key_digest", 0x0E0}, {"author_key_digest", 0x110},
+    {"report_id", 0x140},  {"report_id_ma", 0x160},  {"reported_tcb", 0x180},
+    {"cpuid", 0x188},      {"chip_id", 0x1A0},       {"committed_tcb", 0x1E0},
+    {"launch_tcb", 0x1F0}, {"signature", 0x2A0},
 };
 
 int sim_fault_field(const char *name, size_t *ret_offset)

@@ -144,8 +144,8 @@ static int load_resources(struct sim_reader *r, const json_t *obj, struct sim_pl
     if (!obj)
         return 0;
     if (!json_is_object(obj) || json_object_size(obj) > MAX_RESOURCES)
-        return cmn_yaml_fail(r->doc, obj, NULL, r->err,
-                             "'resources' wants an object of at most %d", MAX_RESOURCES);
+        return cmn_yaml_fail(r->doc, obj, NULL, r->err, "'resources' wants an object of at most %d",
+                             MAX_RESOURCES);
     plan->resources = calloc(json_object_size(obj) + 1, sizeof(*plan->resources));
     if (!plan->resources)
         return cmn_err_set(r->err, ENOMEM, "no memory");
@@ -180,7 +180,8 @@ static int reference_file(struct sim_reader *r, const json_t *obj, struct sim_pl
         return cmn_err_set(r->err, ENOMEM, "no memory");
     int x = cmn_file_read(path, MAX_RESOURCE_BYTES, &text, &inner);
     if (x == 0)
-        x = cmn_json_load(cmn_buf_bytes(&text), CMN_JSON_MAX_DEPTH, &plan->reference_values, &inner);
+        x = cmn_json_load(cmn_buf_bytes(&text), CMN_JSON_MAX_DEPTH, &plan->reference_values,
+                          &inner);
     if (x < 0)
         return cmn_yaml_fail(r->doc, obj, "file", r->err, "%.200s: %s", path, inner.msg);
     if (!json_is_object(plan->reference_values))
@@ -225,8 +226,9 @@ static int load_reference(struct sim_reader *r, const json_t *kbs, struct sim_pl
     if (json_is_object(v))
         return reference_object(r, v, plan);
     if (!json_is_string(v) || strcmp(json_string_value(v), "auto") != 0)
-        return cmn_yaml_fail(r->doc, kbs, "reference_values", r->err,
-                             "'reference_values' wants auto or an object with from-guest, file or inline");
+        return cmn_yaml_fail(
+            r->doc, kbs, "reference_values", r->err,
+            "'reference_values' wants auto or an object with from-guest, file or inline");
     plan->reference_mode = SIM_REFERENCE_GUEST;
     return 0;
 }

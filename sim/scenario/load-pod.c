@@ -1,7 +1,7 @@
 /*
- * load-pod.c - a Kubernetes Pod manifest: what the flow needs of it; what it cannot honour is refused by
- * name, and fields that change nothing here (resources, ports, probes, ...) are let through.
- * Source: Kubernetes API reference, core/v1 Pod.
+ * load-pod.c - a Kubernetes Pod manifest: what the flow needs of it; what it cannot honour is
+ * refused by name, and fields that change nothing here (resources, ports, probes, ...) are let
+ * through. Source: Kubernetes API reference, core/v1 Pod.
  */
 #include "sim/scenario/read.h"
 
@@ -15,7 +15,8 @@ enum { MAX_CONTAINERS = 16, MAX_ENV = 1024 };
 static int load_env(struct sim_reader *r, const json_t *arr, struct sim_container *c)
 {
     if (!json_is_array(arr) || json_array_size(arr) > MAX_ENV)
-        return cmn_yaml_fail(r->doc, arr, NULL, r->err, "'env' wants a list of at most %d", MAX_ENV);
+        return cmn_yaml_fail(r->doc, arr, NULL, r->err, "'env' wants a list of at most %d",
+                             MAX_ENV);
     c->env = calloc(json_array_size(arr) + 1, sizeof(*c->env));
     if (!c->env)
         return cmn_err_set(r->err, ENOMEM, "no memory");
@@ -133,7 +134,8 @@ static int load_metadata(struct sim_reader *r, const json_t *meta, struct sim_po
         x = sim_read_needed(r, meta, "name", &pod->name);
     if (x == 0 && !is_label(pod->name))
         return cmn_yaml_fail(r->doc, meta, "name", r->err,
-                             "'name' wants up to 63 of a-z, 0-9 and '-', this is '%.64s'", pod->name);
+                             "'name' wants up to 63 of a-z, 0-9 and '-', this is '%.64s'",
+                             pod->name);
     if (x == 0)
         x = sim_read_text(r, meta, "namespace", &pod->ns);
     const json_t *annotations = json_object_get(meta, "annotations");

@@ -1,6 +1,7 @@
 /*
- * plan.h - what a scenario asks for, as plain structs. Made by scenario.h, read by the engine; nothing here
- * knows YAML. Strings are owned by the plan; optional ones are NULL. sim_plan_free frees all.
+ * plan.h - what a scenario asks for, as plain structs. Made by scenario.h, read by the engine;
+ * nothing here knows YAML. Strings are owned by the plan; optional ones are NULL. sim_plan_free
+ * frees all.
  */
 #ifndef SIM_PLAN_H
 #define SIM_PLAN_H
@@ -51,24 +52,25 @@ struct sim_container {
 struct sim_pod {
     char *name;
     char *ns;
-    char *init_data; /* annotation io.katacontainers.config.hypervisor.cc_init_data; NULL: made for the run */
+    char *init_data; /* annotation io.katacontainers.config.hypervisor.cc_init_data; NULL: made for
+                        the run */
     struct sim_container *containers;
     size_t n_containers;
 };
 
 struct sim_image {
     char *reference;
-    char *from;    /* name of a fixture, or path of an OCI layout folder */
+    char *from;     /* name of a fixture, or path of an OCI layout folder */
     char *from_dir; /* absolute folder when `from` is a path */
-    char *key_uri; /* encrypted for this key; NULL: plain */
+    char *key_uri;  /* encrypted for this key; NULL: plain */
     uint8_t key[32];
     bool has_key; /* else random */
 };
 
 struct sim_resource {
-    char *path; /* "default/demo/secret" */
+    char *path;           /* "default/demo/secret" */
     struct cmn_buf bytes; /* secret */
-    size_t random; /* that many random bytes instead */
+    size_t random;        /* that many random bytes instead */
 };
 
 enum sim_reference_mode {
@@ -91,10 +93,10 @@ enum sim_result { SIM_RESULT_COMPLETED, SIM_RESULT_REFUSED, SIM_RESULT_FAILED };
 
 struct sim_expect {
     enum sim_result outcome;
-    enum sim_phase phase;  /* NONE: any */
-    enum cmn_reason code;  /* NONE: any */
-    int status;            /* 0: any */
-    int exit_code;         /* of every container, when completed */
+    enum sim_phase phase; /* NONE: any */
+    enum cmn_reason code; /* NONE: any */
+    int status;           /* 0: any */
+    int exit_code;        /* of every container, when completed */
     struct sim_strings stdout_contains;
     enum cmn_reason *warns; /* every one of these warnings happens */
     size_t n_warns;

@@ -159,8 +159,7 @@ int sim_read_size(struct sim_reader *r, const json_t *obj, const char *key, uint
 
     if (!v)
         return 0;
-    if (json_is_integer(v) && json_integer_value(v) > 0 &&
-        (uint64_t)json_integer_value(v) <= max) {
+    if (json_is_integer(v) && json_integer_value(v) > 0 && (uint64_t)json_integer_value(v) <= max) {
         *ret = (uint64_t)json_integer_value(v);
         return 0;
     }
@@ -188,7 +187,8 @@ int sim_read_duration_ms(struct sim_reader *r, const json_t *obj, const char *ke
     }
     if (x < 0 || !ms)
         return cmn_yaml_fail(r->doc, obj, key, r->err,
-                             "'%s' is no duration such as 500ms, 30s or 2m (at most 24 hours)", key);
+                             "'%s' is no duration such as 500ms, 30s or 2m (at most 24 hours)",
+                             key);
     *ret = (unsigned)ms;
     return 0;
 }

@@ -1,6 +1,6 @@
 /*
- * read.h - typed members of a YAML object, for the loader's files only. Every function returns 0 with the
- * default when the key is absent, and -EINVAL with file:line when it is there and wrong.
+ * read.h - typed members of a YAML object, for the loader's files only. Every function returns 0
+ * with the default when the key is absent, and -EINVAL with file:line when it is there and wrong.
  */
 #ifndef SIM_SCENARIO_READ_H
 #define SIM_SCENARIO_READ_H
@@ -22,9 +22,11 @@ struct sim_reader { /* one file being read */
 
 int sim_read_missing(struct sim_reader *r, const json_t *obj, const char *key);
 /* Malloc'ed copy; *ret stays as it is when absent. Empty text is refused. */
-int sim_read_text(struct sim_reader *r, const json_t *obj, const char *key, char **ret) CMN_MUST_USE;
+int sim_read_text(struct sim_reader *r, const json_t *obj, const char *key,
+                  char **ret) CMN_MUST_USE;
 /* The same, but absent is an error. */
-int sim_read_needed(struct sim_reader *r, const json_t *obj, const char *key, char **ret) CMN_MUST_USE;
+int sim_read_needed(struct sim_reader *r, const json_t *obj, const char *key,
+                    char **ret) CMN_MUST_USE;
 int sim_read_bool(struct sim_reader *r, const json_t *obj, const char *key, bool *ret) CMN_MUST_USE;
 int sim_read_int(struct sim_reader *r, const json_t *obj, const char *key, int64_t min, int64_t max,
                  int64_t *ret) CMN_MUST_USE;
@@ -37,7 +39,8 @@ int sim_read_word(struct sim_reader *r, const json_t *obj, const char *key,
 int sim_read_list(struct sim_reader *r, const json_t *obj, const char *key,
                   struct sim_strings *ret) CMN_MUST_USE;
 /* "256Mi", "1Gi", a number of bytes. */
-int sim_read_size(struct sim_reader *r, const json_t *obj, const char *key, uint64_t *ret) CMN_MUST_USE;
+int sim_read_size(struct sim_reader *r, const json_t *obj, const char *key,
+                  uint64_t *ret) CMN_MUST_USE;
 /* "90s", "500ms", "2m", or a number of seconds. */
 int sim_read_duration_ms(struct sim_reader *r, const json_t *obj, const char *key,
                          unsigned *ret) CMN_MUST_USE;
@@ -47,7 +50,8 @@ char *sim_read_path(const struct sim_reader *r, const char *path);
 void sim_strings_done(struct sim_strings *s);
 
 /* The parts of a scenario. */
-int sim_load_guest(struct sim_reader *r, const json_t *obj, struct sim_guest_spec *ret) CMN_MUST_USE;
+int sim_load_guest(struct sim_reader *r, const json_t *obj,
+                   struct sim_guest_spec *ret) CMN_MUST_USE;
 int sim_load_pod(struct sim_reader *r, const json_t *obj, struct sim_pod *ret) CMN_MUST_USE;
 int sim_load_images(struct sim_reader *r, const json_t *obj, struct sim_plan *plan) CMN_MUST_USE;
 int sim_load_kbs(struct sim_reader *r, const json_t *obj, struct sim_plan *plan) CMN_MUST_USE;

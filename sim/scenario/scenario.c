@@ -19,8 +19,7 @@ static int load_needs(struct sim_reader *r, const json_t *root, struct sim_plan 
         for (size_t j = 0; j < CMN_ARRAY_SIZE(needs); j++)
             known |= strcmp(needs[j], plan->needs.items[i]) == 0;
         if (!known) {
-            const char *near =
-                cmn_yaml_nearest(plan->needs.items[i], needs, CMN_ARRAY_SIZE(needs));
+            const char *near = cmn_yaml_nearest(plan->needs.items[i], needs, CMN_ARRAY_SIZE(needs));
             return cmn_yaml_fail(r->doc, root, "needs", r->err, "unknown need '%.64s'%s%s%s",
                                  plan->needs.items[i], near ? "; did you mean '" : "",
                                  near ? near : "", near ? "'?" : "");

@@ -4,8 +4,9 @@
  *     auto_plan struct sim_plan *plan = NULL;
  *     int r = sim_scenario_load("scenarios/hello.yaml", &plan, &err);
  *
- * An unknown key, a wrong type, a missing file or a value out of its range is -EINVAL, and the message names
- * file and line (and the nearest known key). Paths in a scenario are relative to its folder.
+ * An unknown key, a wrong type, a missing file or a value out of its range is -EINVAL, and the
+ * message names file and line (and the nearest known key). Paths in a scenario are relative to its
+ * folder.
  */
 #ifndef SIM_SCENARIO_H
 #define SIM_SCENARIO_H

@@ -38,8 +38,8 @@ void t_eq_str(const char *got, const char *want, const char *what, const char *f
     char msg[2048];
     bool same = got == want || (got && want && strcmp(got, want) == 0);
 
-    (void)snprintf(msg, sizeof(msg), "%.200s is '%.800s', want '%.800s'", what, got ? got : "(null)",
-                   want ? want : "(null)");
+    (void)snprintf(msg, sizeof(msg), "%.200s is '%.800s', want '%.800s'", what,
+                   got ? got : "(null)", want ? want : "(null)");
     report(same, msg, file, line);
 }
 
@@ -57,8 +57,8 @@ void t_eq_mem(const void *got, const void *want, size_t len, const char *what, c
     while (i < len && g[i] == w[i])
         i++;
     if (i < len)
-        (void)snprintf(msg, sizeof(msg), "%.200s differs at offset %zu of %zu: %02x, want %02x", what,
-                       i, len, g[i], w[i]);
+        (void)snprintf(msg, sizeof(msg), "%.200s differs at offset %zu of %zu: %02x, want %02x",
+                       what, i, len, g[i], w[i]);
     report(i == len, msg, file, line);
 }
 
@@ -98,7 +98,8 @@ const char *t_shared(const char *name)
     static char path[4096];
     const char *root = getenv("COCOBOX_SHARED");
 
-    (void)snprintf(path, sizeof(path), "%s/%s", root ? root : COCOBOX_SOURCE_ROOT "/../shared", name);
+    (void)snprintf(path, sizeof(path), "%s/%s", root ? root : COCOBOX_SOURCE_ROOT "/../shared",
+                   name);
     if (access(path, R_OK) == 0)
         return path;
     (void)printf("SKIP: %s is not there (reference data lies beside the source tree)\n", name);

@@ -39,15 +39,16 @@ void t_eq_int(long long got, long long want, const char *what, const char *file,
 void t_eq_str(const char *got, const char *want, const char *what, const char *file, unsigned line);
 void t_eq_mem(const void *got, const void *want, size_t len, const char *what, const char *file,
               unsigned line);
-void t_ok(long long r, const struct cmn_err *err, const char *what, const char *file, unsigned line);
+void t_ok(long long r, const struct cmn_err *err, const char *what, const char *file,
+          unsigned line);
 void t_err(long long r, long long want, const struct cmn_err *err, const char *part,
            const char *what, const char *file, unsigned line);
 
-#define T_TRUE(x)               t_true((x), #x, __FILE__, __LINE__)
-#define T_EQ_INT(got, want)     t_eq_int((long long)(got), (long long)(want), #got, __FILE__, __LINE__)
-#define T_EQ_STR(got, want)     t_eq_str((got), (want), #got, __FILE__, __LINE__)
-#define T_EQ_MEM(got, want, n)  t_eq_mem((got), (want), (n), #got, __FILE__, __LINE__)
-#define T_OK(call, err)         t_ok((call), (err), #call, __FILE__, __LINE__)
+#define T_TRUE(x)              t_true((x), #x, __FILE__, __LINE__)
+#define T_EQ_INT(got, want)    t_eq_int((long long)(got), (long long)(want), #got, __FILE__, __LINE__)
+#define T_EQ_STR(got, want)    t_eq_str((got), (want), #got, __FILE__, __LINE__)
+#define T_EQ_MEM(got, want, n) t_eq_mem((got), (want), (n), #got, __FILE__, __LINE__)
+#define T_OK(call, err)        t_ok((call), (err), #call, __FILE__, __LINE__)
 /* The call fails with `want` and a message that holds `part` (NULL: any message). */
 #define T_ERR(call, want, err, part) t_err((call), (want), (err), (part), #call, __FILE__, __LINE__)
 
@@ -55,8 +56,8 @@ void t_err(long long r, long long want, const struct cmn_err *err, const char *p
 struct cmn_buf t_unhex(const char *hex);
 
 /*
- * Path of a file of the shared reference data (COCOBOX_SHARED, else ../shared beside the source tree), in a
- * static buffer; NULL when it is not there, after printing "SKIP: ...".
+ * Path of a file of the shared reference data (COCOBOX_SHARED, else ../shared beside the source
+ * tree), in a static buffer; NULL when it is not there, after printing "SKIP: ...".
  */
 const char *t_shared(const char *name);
 /* Marks the program as skipped with its reason (exit 77), if nothing failed. */

@@ -1,12 +1,12 @@
 /*
  * ca.h - the test key chain: ARK and ASK per product, VCEKs derived from a chip secret and a TCB.
  *
- * FAKE: names, extensions and algorithms are AMD's (AMD 57230), because unmodified verifiers insist on
- * them. What tells the chain apart: the ARK and ASK carry a marker extension (FTEE_MARKER_OID) and their
- * serial numbers begin with FTEE_SERIAL_PREFIX.
+ * FAKE: names, extensions and algorithms are AMD's (AMD 57230), because unmodified verifiers insist
+ * on them. What tells the chain apart: the ARK and ASK carry a marker extension (FTEE_MARKER_OID)
+ * and their serial numbers begin with FTEE_SERIAL_PREFIX.
  *
- * RSA-4096 keys take seconds, so a chain is made once per seed and product and kept in a folder (mode
- * 0700, files 0600). Same seed, same bytes for one OpenSSL version.
+ * RSA-4096 keys take seconds, so a chain is made once per seed and product and kept in a folder
+ * (mode 0700, files 0600). Same seed, same bytes for one OpenSSL version.
  */
 #ifndef FTEE_CA_H
 #define FTEE_CA_H
@@ -37,8 +37,8 @@ struct cmn_bytes ftee_ca_ask_der(const struct ftee_ca *ca);
 int ftee_ca_chip_id(struct ftee_ca *ca, unsigned chip, uint8_t out[64],
                     struct cmn_err *err) CMN_MUST_USE;
 /*
- * The VCEK of chip and TCB: key derived by HKDF from the chip's secret and the TCB, so that the same
- * firmware has the same key again; certificate signed by the ASK and kept beside the chain.
+ * The VCEK of chip and TCB: key derived by HKDF from the chip's secret and the TCB, so that the
+ * same firmware has the same key again; certificate signed by the ASK and kept beside the chain.
  */
 int ftee_ca_vcek(struct ftee_ca *ca, unsigned chip, const struct snp_tcb *tcb, EVP_PKEY **ret_key,
                  struct cmn_buf *ret_der, struct cmn_err *err) CMN_MUST_USE;

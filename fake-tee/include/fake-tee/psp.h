@@ -15,16 +15,20 @@
 #include "fake-tee/ca.h"
 
 enum ftee_page_type { /* AMD 56860, PAGE_TYPE */
-    FTEE_PAGE_NORMAL = 1, FTEE_PAGE_VMSA = 2, FTEE_PAGE_ZERO = 3, FTEE_PAGE_UNMEASURED = 4,
-    FTEE_PAGE_SECRETS = 5, FTEE_PAGE_CPUID = 6
+                      FTEE_PAGE_NORMAL = 1,
+                      FTEE_PAGE_VMSA = 2,
+                      FTEE_PAGE_ZERO = 3,
+                      FTEE_PAGE_UNMEASURED = 4,
+                      FTEE_PAGE_SECRETS = 5,
+                      FTEE_PAGE_CPUID = 6
 };
 
 struct ftee_launch {
-    uint64_t policy;         /* 0: 0x30000 (SMT allowed); bit 17 is set in any case */
-    uint32_t report_version; /* 0: 3 */
-    unsigned chip;           /* number of the emulated chip */
+    uint64_t policy;           /* 0: 0x30000 (SMT allowed); bit 17 is set in any case */
+    uint32_t report_version;   /* 0: 3 */
+    unsigned chip;             /* number of the emulated chip */
     const struct snp_tcb *tcb; /* NULL: the product's usual one */
-    uint64_t plat_info;      /* 0: SMT enabled */
+    uint64_t plat_info;        /* 0: SMT enabled */
 };
 
 struct ftee_psp;
@@ -69,8 +73,9 @@ struct ftee_psp_server_opts {
 struct ftee_psp_server;
 
 /*
- * One thread, one request at a time, up to 64 connections; a malformed frame ends its connection. psp is
- * borrowed and must not be launched or freed meanwhile. On failure listen_fd stays the caller's.
+ * One thread, one request at a time, up to 64 connections; a malformed frame ends its connection.
+ * psp is borrowed and must not be launched or freed meanwhile. On failure listen_fd stays the
+ * caller's.
  */
 int ftee_psp_server_new(struct ftee_psp *psp, const struct ftee_psp_server_opts *opts,
                         struct ftee_psp_server **ret, struct cmn_err *err) CMN_MUST_USE;

@@ -22,7 +22,8 @@ struct kbs;
 
 enum kbs_admin_mode { KBS_ADMIN_DENY_ALL, KBS_ADMIN_ALLOW_ALL, KBS_ADMIN_AUTHENTICATED };
 
-/* Who signs admin tokens (JWT: EdDSA, ES256, ES384, RS256). issuer, audience: NULL = not looked at. */
+/* Who signs admin tokens (JWT: EdDSA, ES256, ES384, RS256). issuer, audience: NULL = not looked at.
+ */
 struct kbs_admin_issuer {
     const char *issuer, *audience;
     struct cmn_bytes public_key_pem;
@@ -33,20 +34,20 @@ struct kbs_admin_acl {
 };
 
 struct kbs_config {
-    bool trust_amd;            /* AMD's keys, built in as numbers */
+    bool trust_amd;                  /* AMD's keys, built in as numbers */
     struct cmn_bytes test_chain_pem; /* ASK and ARK of a test chain to trust as well; empty: none */
-    const char *policy_set;    /* "upstream" (default), "affirming", ... (policy-set.h) */
-    bool strict;               /* advisories refuse */
+    const char *policy_set;          /* "upstream" (default), "affirming", ... (policy-set.h) */
+    bool strict;                     /* advisories refuse */
     enum kbs_admin_mode admin;
     const struct kbs_admin_issuer *admin_issuers; /* for KBS_ADMIN_AUTHENTICATED: at least one */
     size_t n_admin_issuers;
     const struct kbs_admin_acl *admin_acls;
     size_t n_admin_acls;
-    const char *vcek_dir;      /* offline VCEKs in upstream's OfflineStore layout; NULL: none */
-    const char *store_dir;     /* LocalFs layout of upstream; NULL: memory */
-    unsigned session_minutes;  /* 0: 5 */
-    unsigned token_minutes;    /* 0: 5 */
-    bool no_resource_plugin;   /* as a configuration without [[plugins]] name="resource" */
+    const char *vcek_dir;     /* offline VCEKs in upstream's OfflineStore layout; NULL: none */
+    const char *store_dir;    /* LocalFs layout of upstream; NULL: memory */
+    unsigned session_minutes; /* 0: 5 */
+    unsigned token_minutes;   /* 0: 5 */
+    bool no_resource_plugin;  /* as a configuration without [[plugins]] name="resource" */
 };
 
 /* Opens the store; the policies of the set are installed where none is stored. */
@@ -55,13 +56,15 @@ int kbs_new(struct cmn_env *env, const struct kbs_config *config, struct kbs **r
 void kbs_free(struct kbs *kbs); /* NULL ok */
 
 /* The HTTP face: every route of section 1 of the protocol. Thread safe. */
-void kbs_handle(struct kbs *kbs, const struct cmn_http_request *req, struct cmn_http_response *resp);
+void kbs_handle(struct kbs *kbs, const struct cmn_http_request *req,
+                struct cmn_http_response *resp);
 cmn_http_handler kbs_http_handler; /* the same with ctx = struct kbs */
 
 /* What an admin does over the wire, for programs that embed the broker. */
 int kbs_resource_put(struct kbs *kbs, const char *path, struct cmn_bytes bytes,
                      struct cmn_err *err) CMN_MUST_USE;
-int kbs_reference_values_put(struct kbs *kbs, const json_t *values, struct cmn_err *err) CMN_MUST_USE;
+int kbs_reference_values_put(struct kbs *kbs, const json_t *values,
+                             struct cmn_err *err) CMN_MUST_USE;
 int kbs_policy_set_use(struct kbs *kbs, const char *name, struct cmn_err *err) CMN_MUST_USE;
 bool kbs_trusts_test_roots(const struct kbs *kbs);
 
@@ -70,12 +73,13 @@ struct kbs_event {
     const char *name;    /* "kbs.auth", "kbs.attest", "kbs.resource", "kbs.advisory", "kbs.admin" */
     const char *outcome; /* "ok", "refused", "warn" */
     enum cmn_reason reason;
-    int status;          /* of the answer; 0 for an advisory */
-    const char *message; /* one sentence; never holds a secret */
+    int status;            /* of the answer; 0 for an advisory */
+    const char *message;   /* one sentence; never holds a secret */
     const json_t *details; /* object or NULL: expected, actual, ... Borrowed for the call */
 };
 
-/* Called on the thread that handles the request, with no lock of the broker held. Set before serving. */
+/* Called on the thread that handles the request, with no lock of the broker held. Set before
+ * serving. */
 void kbs_set_observer(struct kbs *kbs, void (*observe)(void *ctx, const struct kbs_event *event),
                       void *ctx);
 

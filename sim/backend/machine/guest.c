@@ -1,4 +1,5 @@
-/* guest.c - the last steps of the machine, inside the guest's namespaces; ends in the guest's init. */
+/* guest.c - the last steps of the machine, inside the guest's namespaces; ends in the guest's init.
+ */
 #include "common/proc/fdpass.h"
 #include "sim/backend/machine/machine.h"
 
@@ -10,8 +11,8 @@
 #include <unistd.h>
 
 /*
- * Everything that came from outside is locked in this namespace, and a locked mount cannot become the
- * root: a bind of it on itself can.
+ * Everything that came from outside is locked in this namespace, and a locked mount cannot become
+ * the root: a bind of it on itself can.
  */
 static void switch_root(void)
 {

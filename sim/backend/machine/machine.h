@@ -2,9 +2,9 @@
  * machine.h - cocobox-machine: the "hardware and firmware" of a guest of the process backend.
  *
  * Started by the supervisor as its root, with fds: 3 answers (SEQPACKET), 4 configuration (a file),
- * 5 the agent's stream, 6 the folder of guest programs. It builds the guest's root file system from the
- * host's programs (read-only), forks the guest into fresh namespaces, maps its ids, and then only waits.
- * libc only: it must start at once.
+ * 5 the agent's stream, 6 the folder of guest programs. It builds the guest's root file system from
+ * the host's programs (read-only), forks the guest into fresh namespaces, maps its ids, and then
+ * only waits. libc only: it must start at once.
  */
 #ifndef SIM_MACHINE_H
 #define SIM_MACHINE_H
@@ -19,9 +19,11 @@ enum { MACHINE_ANSWER_FD = 3, MACHINE_CONFIG_FD, MACHINE_AGENT_FD, MACHINE_BIN_F
 #define MACHINE_HOSTS_MAX     64
 #define MACHINE_ENV_MAX       64
 #define MACHINE_BIN_DIR       "/opt/cocobox/bin"
-#define MACHINE_NEW_ROOT      "/tmp" /* where the root is built; any folder that is there on every host */
+#define MACHINE_NEW_ROOT                                                                           \
+    "/tmp" /* where the root is built; any folder that is there on every host */
 
-/* The configuration is a list of records: tag (1 byte), length (4 bytes, native order), that many bytes. */
+/* The configuration is a list of records: tag (1 byte), length (4 bytes, native order), that many
+ * bytes. */
 enum machine_tag {
     MACHINE_HOSTNAME = 'H', /* "podvm" */
     MACHINE_HOST = 'h',     /* "127.0.0.3 kbs.local" */
@@ -61,8 +63,7 @@ struct machine_config {
 };
 
 /* Tells the answer socket that `step` failed with errno e, and exits 1. */
-void machine_die(int e, const char *fmt, ...)
-    __attribute__((noreturn, format(printf, 2, 3)));
+void machine_die(int e, const char *fmt, ...) __attribute__((noreturn, format(printf, 2, 3)));
 
 void machine_config_read(struct machine_config *config);
 /* In a mount namespace of the machine's own: everything under MACHINE_NEW_ROOT. */

@@ -18,10 +18,13 @@
 #include <unistd.h>
 
 /* glibc's sys/mount.h and linux/mount.h cannot be had together in every version */
-int mount(const char *source, const char *target, const char *type, unsigned long flags, const void *data);
+int mount(const char *source, const char *target, const char *type, unsigned long flags,
+          const void *data);
 
-enum { GUEST_NAMESPACES = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWUTS |
-                          CLONE_NEWIPC };
+enum {
+    GUEST_NAMESPACES =
+        CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWUTS | CLONE_NEWIPC
+};
 
 void machine_die(int e, const char *fmt, ...)
 {
@@ -97,7 +100,8 @@ static pid_t start_guest(const struct machine_config *config)
         become_guest(config, go[0]);
     }
     if (pid < 0)
-        machine_die(errno, "make the guest's namespaces (sysctl user.max_user_namespaces and its like)");
+        machine_die(errno,
+                    "make the guest's namespaces (sysctl user.max_user_namespaces and its like)");
     (void)close(go[0]);
     char many = copy_map(pid, "gid_map") > 1;
     (void)copy_map(pid, "uid_map");

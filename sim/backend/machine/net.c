@@ -75,7 +75,8 @@ static int listen_unix(const struct machine_listener *l)
 static int seen_before(const struct machine_config *config, size_t i)
 {
     for (size_t k = 0; k < i; k++)
-        if (config->listeners[k].ip && strcmp(config->listeners[k].ip, config->listeners[i].ip) == 0)
+        if (config->listeners[k].ip &&
+            strcmp(config->listeners[k].ip, config->listeners[i].ip) == 0)
             return 1;
     return 0;
 }

@@ -12,7 +12,8 @@
 #include <unistd.h>
 
 /* glibc's sys/mount.h and linux/mount.h cannot be had together in every version */
-int mount(const char *source, const char *target, const char *type, unsigned long flags, const void *data);
+int mount(const char *source, const char *target, const char *type, unsigned long flags,
+          const void *data);
 enum { BIND_FLAGS = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE };
 
 static void path_in_root(char out[static PATH_MAX], const char *path)
@@ -157,17 +158,20 @@ static void build_etc(const struct machine_config *config)
     for (size_t i = 0; i < config->n_hosts; i++)
         n += (size_t)snprintf(hosts + n, sizeof(hosts) - n, "%.300s\n", config->hosts[i]);
     write_file("/etc/hosts", hosts, n);
-    write_text("/etc/agent-config.toml", "server_addr = \"unix:///run/kata-containers/agent.sock\"\n"
-                                         "guest_components_procs = \"none\"\n");
+    write_text("/etc/agent-config.toml",
+               "server_addr = \"unix:///run/kata-containers/agent.sock\"\n"
+               "guest_components_procs = \"none\"\n");
 }
 
 static void build_run(const struct machine_config *config)
 {
-    static const char *const dirs[] = {
-        "/run",          "/run/peerpod",
-        "/run/cocobox",  "/run/confidential-containers",
-        "/run/lock",     "/run/confidential-containers/attestation-agent",
-        "/run/kata-containers"};
+    static const char *const dirs[] = {"/run",
+                                       "/run/peerpod",
+                                       "/run/cocobox",
+                                       "/run/confidential-containers",
+                                       "/run/lock",
+                                       "/run/confidential-containers/attestation-agent",
+                                       "/run/kata-containers"};
 
     for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++)
         make_dir(dirs[i], 0755);
@@ -180,10 +184,11 @@ static void build_run(const struct machine_config *config)
 
 void machine_root_build(const struct machine_config *config, int bin_tree)
 {
-    static const char *const programs[] = {"/usr", "/bin", "/sbin", "/lib", "/lib64", "/lib32", "/libx32"};
-    static const char *const dirs[] = {"/proc", "/sys",     "/sys/fs", "/sys/fs/cgroup", "/opt",
-                                       "/opt/cocobox", MACHINE_BIN_DIR, "/var", "/var/lib",
-                                       "/var/log", "/home", "/mnt"};
+    static const char *const programs[] = {"/usr",   "/bin",   "/sbin",  "/lib",
+                                           "/lib64", "/lib32", "/libx32"};
+    static const char *const dirs[] = {
+        "/proc",         "/sys", "/sys/fs",  "/sys/fs/cgroup", "/opt",  "/opt/cocobox",
+        MACHINE_BIN_DIR, "/var", "/var/lib", "/var/log",       "/home", "/mnt"};
 
     for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++)
         bring_folder(programs[i]);

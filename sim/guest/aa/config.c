@@ -139,7 +139,9 @@ static const char *initdata_algorithm(const json_t *json)
 
     if (!cmn_json_str(json, "version") || !json_is_object(data))
         return NULL;
-    json_object_foreach((json_t *)(uintptr_t)data, key, v) if (!json_is_string(v)) return NULL;
+    json_object_foreach((json_t *)(uintptr_t)data, key, v)
+        if (!json_is_string(v))
+            return NULL;
     return cmn_json_str(json, "algorithm");
 }
 

@@ -78,9 +78,9 @@ static bool env_has(const json_t *env, const char *entry)
     size_t len = strcspn(entry, "="), i;
     json_t *v;
 
-    json_array_foreach((json_t *)(uintptr_t)env, i,
-                       v) if (strncmp(json_string_value(v), entry, len) == 0 &&
-                              json_string_value(v)[len] == '=') return true;
+    json_array_foreach((json_t *)(uintptr_t)env, i, v)
+        if (strncmp(json_string_value(v), entry, len) == 0 && json_string_value(v)[len] == '=')
+            return true;
     return false;
 }
 
@@ -92,9 +92,9 @@ static json_t *env_json(const Grpc__Process *p, const json_t *image_env)
     size_t i;
     int r = env ? 0 : -1;
 
-    json_array_foreach((json_t *)(uintptr_t)image_env, i,
-                       v) if (r == 0 && json_is_string(v) && !env_has(env, json_string_value(v)))
-        r = json_array_append(env, v);
+    json_array_foreach((json_t *)(uintptr_t)image_env, i, v)
+        if (r == 0 && json_is_string(v) && !env_has(env, json_string_value(v)))
+            r = json_array_append(env, v);
     if (r == 0 && !env_has(env, path))
         r = json_array_append_new(env, json_string(path));
     if (r == 0)

@@ -2,8 +2,8 @@
  * cdh.h - the confidential data hub: resources, image keys, sealed secrets and images of the guest.
  *
  * Behaves as guest-components 8246e5e confidential-data-hub and image-rs, error texts included. One
- * object; every call is thread safe, as each opens its own connections (upstream makes a new KBS client
- * for each call too). libcurl and libarchive are first used when a call needs them.
+ * object; every call is thread safe, as each opens its own connections (upstream makes a new KBS
+ * client for each call too). libcurl and libarchive are first used when a call needs them.
  */
 #ifndef CDH_H
 #define CDH_H
@@ -20,7 +20,7 @@ struct cdh_config {
     char *kbs_cert;  /* PEM or NULL */
     char *log_level; /* or NULL */
     bool skip_sealed_secret_verification;
-    json_t *image;   /* [image], or NULL */
+    json_t *image;       /* [image], or NULL */
     json_t *credentials; /* [[credentials]]: rows with resource_uri and path; or NULL */
 };
 
@@ -29,15 +29,16 @@ struct cdh {
     struct cdh_config config;
 };
 
-/* path NULL: values of the environment and the kernel command line. -EINVAL, reason cdh.config-invalid. */
+/* path NULL: values of the environment and the kernel command line. -EINVAL, reason
+ * cdh.config-invalid. */
 int cdh_config_load(const char *path, struct cdh_config *ret, struct cmn_err *err) CMN_MUST_USE;
 void cdh_config_done(struct cdh_config *config);
 
 /*
- * A resource by its URI (kbs:///a/b/c, kbs+plugin://...), appended to ret (secret). err holds upstream's
- * inner text; its reason is set only when the cause is on this side (AA or KBS not reachable, answer that
- * cannot be read): what the KBS refused, the KBS reports. Emits the event cdh.resource (release-key) when it
- * went well or err has a reason.
+ * A resource by its URI (kbs:///a/b/c, kbs+plugin://...), appended to ret (secret). err holds
+ * upstream's inner text; its reason is set only when the cause is on this side (AA or KBS not
+ * reachable, answer that cannot be read): what the KBS refused, the KBS reports. Emits the event
+ * cdh.resource (release-key) when it went well or err has a reason.
  */
 int cdh_resource_get(struct cdh *cdh, const char *uri, struct cmn_buf *ret,
                      struct cmn_err *err) CMN_MUST_USE;
@@ -45,9 +46,9 @@ int cdh_resource_get(struct cdh *cdh, const char *uri, struct cmn_buf *ret,
 int cdh_resource_path(const char *uri, struct cmn_buf *ret, struct cmn_err *err) CMN_MUST_USE;
 
 /*
- * Fetches every [[credentials]] of the configuration into its file, as the hub does before it serves.
- * -EINVAL with cdh.config-invalid for a path outside /run/confidential-containers/cdh/kbs, else the error of
- * the fetch.
+ * Fetches every [[credentials]] of the configuration into its file, as the hub does before it
+ * serves. -EINVAL with cdh.config-invalid for a path outside /run/confidential-containers/cdh/kbs,
+ * else the error of the fetch.
  */
 int cdh_credentials_fetch(struct cdh *cdh, struct cmn_err *err) CMN_MUST_USE;
 /* Below /run/confidential-containers/cdh/kbs, without "." and ".." parts. */

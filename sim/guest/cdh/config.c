@@ -1,6 +1,6 @@
 /* config.c - cdh.toml; see cdh.h and guest-components hub/src/config. */
-#include "sim/guest/cdh/cdh.h"
 #include "sim/guest/common/config.h"
+#include "sim/guest/cdh/cdh.h"
 #include "sim/guest/common/guest.h"
 
 #include <stdlib.h>

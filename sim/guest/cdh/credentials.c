@@ -1,4 +1,5 @@
-/* credentials.c - the files that cdh.toml's [[credentials]] ask for, fetched before the hub serves; see cdh.h. */
+/* credentials.c - the files that cdh.toml's [[credentials]] ask for, fetched before the hub serves;
+ * see cdh.h. */
 #include "sim/guest/cdh/cdh.h"
 
 #include <stdlib.h>
@@ -21,7 +22,8 @@ bool cdh_credential_path_ok(const char *path)
 {
     size_t n = strlen(CREDENTIALS_DIR);
 
-    return strncmp(path, CREDENTIALS_DIR, n) == 0 && path[n] == '/' && path[n + 1] && !has_dot_part(path);
+    return strncmp(path, CREDENTIALS_DIR, n) == 0 && path[n] == '/' && path[n + 1] &&
+           !has_dot_part(path);
 }
 
 static int put(const char *path, const struct cmn_buf *bytes, struct cmn_err *err)

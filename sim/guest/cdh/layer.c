@@ -1,6 +1,6 @@
 /* layer.c - see layer.h. */
-#include "common/enc/enc.h"
 #include "sim/guest/cdh/layer.h"
+#include "common/enc/enc.h"
 #include "sim/image/inflate.h"
 #include "sim/image/ocicrypt.h"
 
@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
 
 struct stream {
     const struct cdh_layer_job *job;
@@ -31,7 +30,8 @@ struct stream {
     EVP_MD_CTX *diff_md;
 };
 
-/* Download side: hashes what comes and passes it on; goes on hashing when the reader has given up. */
+/* Download side: hashes what comes and passes it on; goes on hashing when the reader has given up.
+ */
 static int on_data(void *ctx, const void *data, size_t len)
 {
     struct stream *s = ctx;
@@ -185,7 +185,7 @@ static int open_key(struct stream *s, struct cmn_err *err)
         return r;
     r = cmn_err_reason(err, EBADMSG, CMN_REASON_IMAGE_KEY_PACKET_INVALID,
                        "no suitable key found for decrypting layer key:");
-    json_array_foreach (packets, i, packet) {
+    json_array_foreach(packets, i, packet) {
         auto_buf struct cmn_buf bytes = {0};
         plain.len = 0;
         if (cmn_unb64(CMN_B64_STD, json_string_value(packet), json_string_length(packet), &bytes,
@@ -212,7 +212,7 @@ static int run(struct stream *s, struct cmn_err *err)
         return cmn_err_set(err, EAGAIN, "no thread for the download");
     int r = sim_unpack_layer(s->job->unpack, read_tar, s, err);
     if (r == 0)
-        r = drain(read_tar, s, err); /* padding behind the archive belongs to the diff_id */
+        r = drain(read_tar, s, err);  /* padding behind the archive belongs to the diff_id */
     (void)drain(read_blob, s, &rest); /* to the blob's end, for its digest and HMAC */
     (void)pthread_join(thread, NULL);
     return judge(s, r, err);

@@ -17,9 +17,9 @@ struct cdh_layer_job {
 };
 
 /*
- * Applies the layer. Nothing of it is held in memory as a whole. All checks are made when the stream is at
- * its end, the outermost first, so that a changed blob is called that and not what it breaks further in:
- * transfer, length, blob digest, HMAC, archive, diff_id.
+ * Applies the layer. Nothing of it is held in memory as a whole. All checks are made when the
+ * stream is at its end, the outermost first, so that a changed blob is called that and not what it
+ * breaks further in: transfer, length, blob digest, HMAC, archive, diff_id.
  */
 int cdh_layer_apply(const struct cdh_layer_job *job, struct cmn_err *err) CMN_MUST_USE;
 

@@ -34,9 +34,10 @@ static int check_agent(const struct cdh *cdh, struct cmn_err *err)
     cmn_ttrpc_client_free(client);
     if (r < 0 && err)
         err->reason = CMN_REASON_AA_UNREACHABLE;
-    return r < 0 ? cmn_err_wrap(err, r,
-                                "init Hub failed: kbs client creation failed: KbsClientError(\"create "
-                                "AA token provider failed: AATokenProvider(\\\"ttrpc connect failed")
+    return r < 0 ? cmn_err_wrap(
+                       err, r,
+                       "init Hub failed: kbs client creation failed: KbsClientError(\"create "
+                       "AA token provider failed: AATokenProvider(\\\"ttrpc connect failed")
                  : 0;
 }
 
@@ -44,8 +45,8 @@ int main(int argc, char **argv)
 {
     static const struct argp_option options[] = {
         {NULL, 'c', "PATH", 0, "configuration file (TOML or JSON)", 0}, {0}};
-    static const struct argp argp = {options, parse_opt, NULL,
-                                     "The guest's confidential data hub.", NULL, NULL, NULL};
+    static const struct argp argp = {options, parse_opt, NULL, "The guest's confidential data hub.",
+                                     NULL,    NULL,      NULL};
     const char *path = NULL;
     struct cdh cdh = {0};
     struct cmn_err err = {0};

@@ -2,7 +2,8 @@
  * pull.c - PullImage: manifest, config, layers into <bundle>/rootfs.
  * Source: guest-components 8246e5e image-rs/src/image.rs, pull.rs; texts of its errors.
  *
- * FAKE: layers are applied into one folder instead of an overlay of folders; the result is the same.
+ * FAKE: layers are applied into one folder instead of an overlay of folders; the result is the
+ * same.
  */
 #include "common/ttrpc/proto/attestation_agent.pb-c.h"
 #include "common/ttrpc/ttrpc.h"
@@ -94,8 +95,8 @@ static int apply_layers(struct pull *p, const char *rootfs, struct cmn_err *err)
     for (size_t i = 0; r == 0 && i < p->manifest.n_layers; i++) {
         const struct sim_layer *layer = &p->manifest.layers[i];
         const struct cdh_layer_job job = {
-            p->cdh, p->http, p->source, layer,
-            json_string_value(json_array_get(p->diff_ids, i)), unpack,
+            p->cdh, p->http, p->source, layer, json_string_value(json_array_get(p->diff_ids, i)),
+            unpack,
         };
         r = cdh_layer_apply(&job, err);
         if (r < 0)
@@ -115,7 +116,7 @@ static void append_strings(json_t *to, const json_t *from)
     const json_t *s;
     size_t i;
 
-    json_array_foreach (from, i, s)
+    json_array_foreach(from, i, s)
         if (json_is_string(s))
             (void)json_array_append(to, (json_t *)s);
 }
@@ -133,10 +134,10 @@ static int write_config(const struct pull *p, struct cmn_err *err)
     append_strings(args, json_object_get(c, "Entrypoint"));
     append_strings(args, json_object_get(c, "Cmd"));
     append_strings(env, json_object_get(c, "Env"));
-    auto_json json_t *spec = json_pack(
-        "{s:s,s:{s:o,s:o,s:s,s:{s:i,s:i}},s:{s:s},s:s}", "ociVersion", "1.0.2", "process", "args",
-        args, "env", env, "cwd", cwd && *cwd ? cwd : "/", "user", "uid", (int)uid, "gid", (int)gid,
-        "root", "path", "rootfs", "hostname", "image-rs");
+    auto_json json_t *spec =
+        json_pack("{s:s,s:{s:o,s:o,s:s,s:{s:i,s:i}},s:{s:s},s:s}", "ociVersion", "1.0.2", "process",
+                  "args", args, "env", env, "cwd", cwd && *cwd ? cwd : "/", "user", "uid", (int)uid,
+                  "gid", (int)gid, "root", "path", "rootfs", "hostname", "image-rs");
     auto_free char *text = spec ? cmn_json_dump(spec) : NULL;
     auto_free char *path = NULL;
     if (!text || asprintf(&path, "%s/config.json", p->bundle) < 0) {
@@ -194,8 +195,9 @@ static int report_to_agent(struct cdh *cdh, const char *image, const char *diges
         r = cmn_ttrpc_call_msg(client, "attestation_agent.AttestationAgentService",
                                "ExtendRuntimeMeasurement", &req.base, NULL, 10000, NULL, NULL, err);
     cmn_ttrpc_client_free(client);
-    return r < 0 ? cmn_err_wrap(err, r, "Attestation Agent client error: failed to extend runtime "
-                                        "measurement")
+    return r < 0 ? cmn_err_wrap(err, r,
+                                "Attestation Agent client error: failed to extend runtime "
+                                "measurement")
                  : 0;
 }
 
@@ -241,19 +243,20 @@ static int pull_any(struct cdh *cdh, const char *image, const struct cdh_source 
         CMN_IGNORE(sim_reference_print(&sources[i].ref, &name)); /* only for the texts */
         cmn_log(CMN_LOG_WARN, TARGET, "pull of %s failed: %s", name.data ? (char *)name.data : "?",
                 e.msg);
-        guest_event("cdh.pull-image", "pull-image", i + 1 < n ? "warn" : "refused", e.reason, e.msg,
-                    json_pack("{s:s,s:s}", "image", image, "source",
-                              name.data ? (char *)name.data : ""));
+        guest_event(
+            "cdh.pull-image", "pull-image", i + 1 < n ? "warn" : "refused", e.reason, e.msg,
+            json_pack("{s:s,s:s}", "image", image, "source", name.data ? (char *)name.data : ""));
         last = e;
         say_as_upstream(&e);
-        CMN_IGNORE(cmn_buf_printf(
-            &all, "%simage: %s, error: Errors happened when pulling image: %s", i ? "\n" : "",
-            name.data ? (char *)name.data : "?", e.msg));
+        CMN_IGNORE(cmn_buf_printf(&all,
+                                  "%simage: %s, error: Errors happened when pulling image: %s",
+                                  i ? "\n" : "", name.data ? (char *)name.data : "?", e.msg));
     }
-    return cmn_err_reason(err, -r, last.reason,
-                          "Failed to pull image %.200s from all mirror/mapping locations or original "
-                          "location: %s",
-                          image, all.data ? (char *)all.data : "");
+    return cmn_err_reason(
+        err, -r, last.reason,
+        "Failed to pull image %.200s from all mirror/mapping locations or original "
+        "location: %s",
+        image, all.data ? (char *)all.data : "");
 }
 
 static void warn_unenforced(struct cdh *cdh)

@@ -29,8 +29,8 @@ int cdh_fetch_judge(int r, const struct cmn_http_answer *answer, const char *wha
     }
     if (r < 0) {
         if (err)
-            err->reason = r == -EPIPE ? CMN_REASON_IMAGE_TRUNCATED
-                                      : CMN_REASON_IMAGE_REGISTRY_UNREACHABLE;
+            err->reason =
+                r == -EPIPE ? CMN_REASON_IMAGE_TRUNCATED : CMN_REASON_IMAGE_REGISTRY_UNREACHABLE;
         return cmn_err_wrap(err, r, "failed to pull %s", what);
     }
     if (answer->status == 200)
@@ -38,11 +38,10 @@ int cdh_fetch_judge(int r, const struct cmn_http_answer *answer, const char *wha
     if (answer->status == 401 || answer->status == 403)
         return cmn_err_reason(err, EACCES, CMN_REASON_IMAGE_PULL_FAILED,
                               "failed to pull %s: Not authorized: url %.256s", what, url);
-    return cmn_err_reason(err, answer->status == 404 ? ENOENT : EPROTO,
-                          answer->status == 404 ? CMN_REASON_IMAGE_NOT_FOUND
-                                                : CMN_REASON_IMAGE_REGISTRY_UNREACHABLE,
-                          "failed to pull %s: the registry answers %d for url %.256s", what,
-                          answer->status, url);
+    return cmn_err_reason(
+        err, answer->status == 404 ? ENOENT : EPROTO,
+        answer->status == 404 ? CMN_REASON_IMAGE_NOT_FOUND : CMN_REASON_IMAGE_REGISTRY_UNREACHABLE,
+        "failed to pull %s: the registry answers %d for url %.256s", what, answer->status, url);
 }
 
 static int fetch(struct cmn_http_client *http, const struct cdh_source *source, const char *kind,

@@ -1,5 +1,6 @@
 /*
- * registry-client.h - the guest's side of the OCI distribution API, and which registry an image comes from.
+ * registry-client.h - the guest's side of the OCI distribution API, and which registry an image
+ * comes from.
  *
  * Source: guest-components 8246e5e image-rs/src/pull.rs, registry/ (containers-registries like
  * configuration), OCI distribution spec 1.1.
@@ -17,8 +18,8 @@ struct cdh_source { /* where a pull looks */
 };
 
 /*
- * Sources of an image in the order to try: mirrors, then its location, by [image.registry_config] or
- * registry_configuration_uri. *ret is malloc'ed. -EACCES when a rule blocks all.
+ * Sources of an image in the order to try: mirrors, then its location, by [image.registry_config]
+ * or registry_configuration_uri. *ret is malloc'ed. -EACCES when a rule blocks all.
  */
 int cdh_sources(struct cdh *cdh, const struct sim_reference *ref, struct cdh_source **ret,
                 size_t *ret_n, struct cmn_err *err) CMN_MUST_USE;
@@ -28,8 +29,9 @@ int cdh_source_url(const struct cdh_source *source, const char *kind, const char
                    struct cmn_buf *ret) CMN_MUST_USE;
 
 /*
- * The manifest of the source's reference, going through an index; digests checked. ret_desc is of the
- * manifest itself. Reasons image.registry-unreachable, image.not-found, image.blob-digest-mismatch, ...
+ * The manifest of the source's reference, going through an index; digests checked. ret_desc is of
+ * the manifest itself. Reasons image.registry-unreachable, image.not-found,
+ * image.blob-digest-mismatch, ...
  */
 int cdh_fetch_manifest(struct cmn_http_client *http, const struct cdh_source *source,
                        struct sim_oci_desc *ret_desc, struct cmn_buf *ret,

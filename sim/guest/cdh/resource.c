@@ -19,8 +19,7 @@
 #define ATTEMPTS      3
 #define ANSWER_MAX    (10u << 20)
 #define OFFLINE_MAX   (1u << 20)
-#define OFFLINE_FILES                                                                              \
-    "/etc/aa-offline_fs_kbc-keys.json", "/etc/aa-offline_fs_kbc-resources.json"
+#define OFFLINE_FILES "/etc/aa-offline_fs_kbc-keys.json", "/etc/aa-offline_fs_kbc-resources.json"
 
 struct token {
     char *jwt;
@@ -53,7 +52,8 @@ int cdh_resource_path(const char *uri, struct cmn_buf *ret, struct cmn_err *err)
         goto illegal;
     }
     const char *path = strchr(colon + 3, '/');
-    if (!path || path[1] == 0 || path[1] == '/' || path[1] == '?' || memchr(plugin, '/', plugin_len))
+    if (!path || path[1] == 0 || path[1] == '/' || path[1] == '?' ||
+        memchr(plugin, '/', plugin_len))
         goto illegal;
     for (const char *p = uri; *p; p++)
         if (*p <= ' ' || *p > '~' || *p == '#' || *p == '\\')
@@ -77,8 +77,9 @@ static int token_parse(struct cdh *cdh, struct cmn_bytes text, struct token *ret
     int r = cmn_json_load(text, CMN_JSON_MAX_DEPTH, &json, err);
 
     if (r < 0)
-        return cmn_err_wrap(err, r, "Attestation Agent token provider error: deserialize attestation "
-                                    "agent reponse failed");
+        return cmn_err_wrap(err, r,
+                            "Attestation Agent token provider error: deserialize attestation "
+                            "agent reponse failed");
     const char *jwt = cmn_json_str(json, "token"), *pem = cmn_json_str(json, "tee_keypair");
     if (!jwt || !pem)
         return cmn_err_set(err, EBADMSG,
@@ -105,8 +106,9 @@ static int aa_failed(const struct cmn_ttrpc_status *status, int r, struct cmn_er
         return cmn_err_set(err, EREMOTEIO, "GetTokenFailed(%s)", (const char *)quoted.data);
     if (err)
         err->reason = CMN_REASON_AA_UNREACHABLE;
-    return cmn_err_wrap(err, r, "GetTokenFailed: Attestation Agent token provider error: cal ttrpc "
-                                "failed");
+    return cmn_err_wrap(err, r,
+                        "GetTokenFailed: Attestation Agent token provider error: cal ttrpc "
+                        "failed");
 }
 
 /* Each call is a whole handshake of the agent with the KBS. */
@@ -182,11 +184,11 @@ static int attempt(struct cdh *cdh, struct cmn_http_client *http, const char *ur
                 (const char *)info.data);
         r = 1;
     } else if (answer.status == 404) {
-        r = cmn_err_set(err, ENOENT,
-                        "ResourceNotFound(\"KBS resource Not Found (Error 404): %s\")",
+        r = cmn_err_set(err, ENOENT, "ResourceNotFound(\"KBS resource Not Found (Error 404): %s\")",
                         (const char *)info.data);
     } else {
-        r = cmn_err_set(err, EPROTO, "KBSInternalError(\"KBS Server Internal Failed, Response: %s\")",
+        r = cmn_err_set(err, EPROTO,
+                        "KBSInternalError(\"KBS Server Internal Failed, Response: %s\")",
                         (const char *)info.data);
     }
     cmn_http_answer_done(&answer);

@@ -1,4 +1,5 @@
-/* service.c - the hub's services on its ttrpc socket; see cdh.h and guest-components hub/src/bin. */
+/* service.c - the hub's services on its ttrpc socket; see cdh.h and guest-components hub/src/bin.
+ */
 #include "common/ttrpc/proto/api.pb-c.h"
 #include "common/ttrpc/proto/keyprovider.pb-c.h"
 #include "common/ttrpc/ttrpc.h"

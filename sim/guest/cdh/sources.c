@@ -1,4 +1,5 @@
-/* sources.c - registry configuration: prefixes, mirrors, insecure, blocked; see registry-client.h. */
+/* sources.c - registry configuration: prefixes, mirrors, insecure, blocked; see registry-client.h.
+ */
 #include "sim/guest/cdh/registry-client.h"
 #include "sim/guest/common/config.h"
 
@@ -53,7 +54,7 @@ static const json_t *best_rule(const json_t *config, const char *name, size_t *r
     const json_t *rule, *best = NULL;
     size_t i, longest = 0;
 
-    json_array_foreach (json_object_get(config, "registry"), i, rule) {
+    json_array_foreach(json_object_get(config, "registry"), i, rule) {
         const char *prefix = cmn_json_str(rule, "prefix");
         if (!prefix || !*prefix)
             prefix = cmn_json_str(rule, "location");
@@ -99,7 +100,7 @@ static int from_rule(const struct sim_reference *ref, const char *name, size_t c
     auto_free struct cdh_source *list = calloc(json_array_size(mirrors) + 1, sizeof(*list));
     if (!list)
         return cmn_err_set(err, ENOMEM, "no memory");
-    json_array_foreach (mirrors, i, mirror)
+    json_array_foreach(mirrors, i, mirror)
         if (r == 0)
             r = add(ref, name, covered, mirror, &list[n++], err);
     if (r == 0 && !json_is_true(json_object_get(rule, "blocked")))

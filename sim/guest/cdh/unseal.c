@@ -85,8 +85,7 @@ static int payload_of(const char *text, struct cmn_buf *ret, struct cmn_err *err
         return malformed(err, "malformed input sealed secret");
     size_t len = (size_t)(part[3] - part[2]) - 1;
     if (cmn_unb64(CMN_B64_URL, part[2], len, ret, NULL) < 0)
-        return malformed(err,
-                         "failed to decode secret body as base64 (URL-safe without padding)");
+        return malformed(err, "failed to decode secret body as base64 (URL-safe without padding)");
     return 0;
 }
 
@@ -97,8 +96,7 @@ static int unseal_vault(struct cdh *cdh, const json_t *body, struct cmn_buf *ret
 
     if (!name || !provider || !json_is_object(json_object_get(body, "provider_settings")) ||
         !json_is_object(json_object_get(body, "annotations")))
-        return malformed(err,
-                         "malformed input sealed secret format (json deserialization failed)");
+        return malformed(err, "malformed input sealed secret format (json deserialization failed)");
     if (strcasecmp(provider, "kbs") != 0)
         return cmn_err_set(err, ENOTSUP, "unseal vault secret failed: Unsupported provider: %.64s",
                            provider);
@@ -125,15 +123,15 @@ int cdh_unseal(struct cdh *cdh, struct cmn_bytes text, struct cmn_buf *ret, stru
     if (r < 0)
         return r;
     if (cmn_json_load(cmn_buf_bytes(&payload), CMN_JSON_MAX_DEPTH, &body, NULL) < 0)
-        return malformed(err,
-                         "malformed input sealed secret format (json deserialization failed)");
+        return malformed(err, "malformed input sealed secret format (json deserialization failed)");
     const char *version = cmn_json_str(body, "version"), *type = cmn_json_str(body, "type");
     if (version && strcmp(version, "0.1.0") != 0)
         return cmn_err_set(err, ENOTSUP, "version not supported, only 0.1.0 supported");
     if (version && type && strcmp(type, "vault") == 0)
         return unseal_vault(cdh, body, ret, err);
     if (version && type && strcmp(type, "envelope") == 0)
-        return cmn_err_set(err, ENOTSUP, "unseal envelope secret failed: Unsupported provider: %.64s",
+        return cmn_err_set(err, ENOTSUP,
+                           "unseal envelope secret failed: Unsupported provider: %.64s",
                            cmn_json_str(body, "provider") ? cmn_json_str(body, "provider") : "");
     return malformed(err, "malformed input sealed secret format (json deserialization failed)");
 }

@@ -46,7 +46,7 @@ static int annotation_bytes(const json_t *value, struct cmn_buf *ret, struct cmn
                          err);
     if (!json_is_array(value) || json_array_size(value) > (1u << 20))
         return cmn_err_set(err, EBADMSG, "no annotation");
-    json_array_foreach (value, i, n) {
+    json_array_foreach(value, i, n) {
         json_int_t v = json_is_integer(n) ? json_integer_value(n) : -1;
         uint8_t byte = (uint8_t)v;
         if (v < 0 || v > 255)
@@ -66,8 +66,8 @@ int cdh_unwrap_key(struct cdh *cdh, struct cmn_bytes request, struct cmn_buf *re
     int r = cmn_json_load(request, CMN_JSON_MAX_DEPTH, &json, err);
 
     if (r == 0)
-        r = annotation_bytes(json_object_get(json_object_get(json, "keyunwrapparams"), "annotation"),
-                             &packet, err);
+        r = annotation_bytes(
+            json_object_get(json_object_get(json, "keyunwrapparams"), "annotation"), &packet, err);
     if (r < 0)
         return cmn_err_wrap(err, r, "UnwrapKey Parse request failed");
     r = cdh_packet_open(cdh, cmn_buf_bytes(&packet), &plain, err);

@@ -53,10 +53,11 @@ void init_event_ended(const struct part *p, int wait_status)
         (void)snprintf(how, sizeof(how), "ended with exit status %d", WEXITSTATUS(wait_status));
     else
         (void)snprintf(how, sizeof(how), "was killed by signal %d", WTERMSIG(wait_status));
-    init_say("\x1e{\"name\":\"guest.crashed\",\"phase\":\"boot\",\"outcome\":\"failed\","
-             "\"code\":\"guest.crashed\",\"message\":\"%s %s\",\"details\":{\"part\":\"%s\",\"%s\":%d}}",
-             p->name, how, p->name, WIFEXITED(wait_status) ? "exit_status" : "signal",
-             WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : WTERMSIG(wait_status));
+    init_say(
+        "\x1e{\"name\":\"guest.crashed\",\"phase\":\"boot\",\"outcome\":\"failed\","
+        "\"code\":\"guest.crashed\",\"message\":\"%s %s\",\"details\":{\"part\":\"%s\",\"%s\":%d}}",
+        p->name, how, p->name, WIFEXITED(wait_status) ? "exit_status" : "signal",
+        WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : WTERMSIG(wait_status));
 }
 
 void init_event_waiting(const struct part *p)

@@ -23,15 +23,27 @@
 enum { USER_DATA, AA, CDH, AGENT, REST, PARTS };
 
 static struct part parts[PARTS] = {
-    [USER_DATA] = {.name = "process-user-data", .argv = {(char[]){"process-user-data"}, (char[]){"provision-files"}},
-                   .waits_for = "/run", .oneshot = true, .out = -1},
-    [AA] = {.name = "attestation-agent", .waits_for = AA_TOML, .out = -1,
+    [USER_DATA] = {.name = "process-user-data",
+                   .argv = {(char[]){"process-user-data"}, (char[]){"provision-files"}},
+                   .waits_for = "/run",
+                   .oneshot = true,
+                   .out = -1},
+    [AA] = {.name = "attestation-agent",
+            .waits_for = AA_TOML,
+            .out = -1,
             .argv = {(char[]){"attestation-agent"}, (char[]){"-c"}, (char[]){AA_TOML},
                      (char[]){"--attestation_sock"}, (char[]){"unix://" AA_SOCKET}}},
-    [CDH] = {.name = "confidential-data-hub", .waits_for = AA_SOCKET, .out = -1,
+    [CDH] = {.name = "confidential-data-hub",
+             .waits_for = AA_SOCKET,
+             .out = -1,
              .argv = {(char[]){"confidential-data-hub"}}},
-    [AGENT] = {.name = "kata-agent", .waits_for = CDH_SOCKET, .out = -1, .argv = {(char[]){"kata-agent"}}},
-    [REST] = {.name = "api-server-rest", .waits_for = CDH_SOCKET, .out = -1,
+    [AGENT] = {.name = "kata-agent",
+               .waits_for = CDH_SOCKET,
+               .out = -1,
+               .argv = {(char[]){"kata-agent"}}},
+    [REST] = {.name = "api-server-rest",
+              .waits_for = CDH_SOCKET,
+              .out = -1,
               .argv = {(char[]){"api-server-rest"}, (char[]){"--features"}, (char[]){"all"}}},
 };
 

@@ -4,10 +4,11 @@
  *     cocobox-init [--agent-fd N]
  *
  * Runs process-user-data, then starts, each when the file it waits for is there, as upstream's path
- * units do: attestation-agent (/run/peerpod/aa.toml), confidential-data-hub (the AA's socket), kata-agent
- * and api-server-rest (the CDH's socket). Waiting is inotify, never a timer. What the parts print goes to
- * stderr as "part: line". A part that ends tells guest.crashed and powers the guest off, except
- * kata-agent with status 0: that is the orderly end. SIGTERM powers off. libc only.
+ * units do: attestation-agent (/run/peerpod/aa.toml), confidential-data-hub (the AA's socket),
+ * kata-agent and api-server-rest (the CDH's socket). Waiting is inotify, never a timer. What the
+ * parts print goes to stderr as "part: line". A part that ends tells guest.crashed and powers the
+ * guest off, except kata-agent with status 0: that is the orderly end. SIGTERM powers off. libc
+ * only.
  */
 #ifndef SIM_GUEST_INIT_H
 #define SIM_GUEST_INIT_H

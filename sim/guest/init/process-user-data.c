@@ -4,8 +4,8 @@
  *
  *     process-user-data [provision-files] [FOLDER]
  *
- * Without initdata upstream's dummy is taken, so that an (empty) aa.toml is there. Exit 1 and an event
- * initdata.invalid when it cannot be read.
+ * Without initdata upstream's dummy is taken, so that an (empty) aa.toml is there. Exit 1 and an
+ * event initdata.invalid when it cannot be read.
  */
 #include "common/buf/buf.h"
 #include "common/crypto/crypto.h"
@@ -61,8 +61,8 @@ static int parse(const struct cmn_buf *text, json_t **ret, struct cmn_err *err)
 
     char *json = cmn_rs_toml_to_json((const char *)text->data, text->len, &why);
     if (!json) {
-        int r = cmn_err_reason(err, EBADMSG, CMN_REASON_INITDATA_INVALID, "initdata is no TOML: %.600s",
-                               why ? why : "");
+        int r = cmn_err_reason(err, EBADMSG, CMN_REASON_INITDATA_INVALID,
+                               "initdata is no TOML: %.600s", why ? why : "");
         cmn_rs_free(why);
         return r;
     }
@@ -111,7 +111,8 @@ static int put_data(const json_t *data, struct cmn_err *err)
         for (size_t i = 0; i < CMN_ARRAY_SIZE(allowed); i++)
             known = known || strcmp(name, allowed[i]) == 0;
         if (!known) {
-            (void)fprintf(stderr, "initdata: '%.64s' is not one of the files it may hold: skipped\n", name);
+            (void)fprintf(stderr,
+                          "initdata: '%.64s' is not one of the files it may hold: skipped\n", name);
             continue;
         }
         if (!json_is_string(value))

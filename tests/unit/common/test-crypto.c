@@ -1,5 +1,6 @@
 /*
- * test-crypto.c - crypto over EVP: what must be refused, vectors of the standards, then the seeded world.
+ * test-crypto.c - crypto over EVP: what must be refused, vectors of the standards, then the seeded
+ * world.
  */
 #include "tests/testlib/testlib.h"
 
@@ -41,8 +42,8 @@ static void changed_ciphertext_does_not_open(void)
         T_EQ_INT(out.len, 0);
         sealed.data[i] ^= 1;
     }
-    T_ERR(cmn_gcm_open(env, key, iv, text("aae"), cmn_buf_bytes(&sealed), &out, &err), -EKEYREJECTED,
-          &err, "tag");
+    T_ERR(cmn_gcm_open(env, key, iv, text("aae"), cmn_buf_bytes(&sealed), &out, &err),
+          -EKEYREJECTED, &err, "tag");
     T_ERR(cmn_gcm_open(env, key, iv, text("aad"), cmn_bytes(sealed.data, 15), &out, &err), -EBADMSG,
           &err, "15 bytes");
     T_OK(cmn_buf_puts(&out, "before:"), NULL);
@@ -52,20 +53,22 @@ static void changed_ciphertext_does_not_open(void)
 
 static void keys_off_the_curve_are_refused(void)
 {
-    struct cmn_buf order = t_unhex("ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf"
-                                   "581a0db248b0a77aecec196accc52973"); /* n of P-384 */
+    struct cmn_buf order =
+        t_unhex("ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf"
+                "581a0db248b0a77aecec196accc52973"); /* n of P-384 */
     const uint8_t zero[48] = {0}, one[66] = {[65] = 1};
     EVP_PKEY *key = NULL;
     struct cmn_err err = {0};
 
     ready();
     T_ERR(cmn_ec_from_private(env, "P-384", zero, 48, &key, &err), -EINVAL, &err, "private key");
-    T_ERR(cmn_ec_from_private(env, "P-384", order.data, 48, &key, &err), -EINVAL, &err, "private key");
+    T_ERR(cmn_ec_from_private(env, "P-384", order.data, 48, &key, &err), -EINVAL, &err,
+          "private key");
     T_ERR(cmn_ec_from_private(env, "P-111", one, 48, &key, &err), -EINVAL, &err, "unknown curve");
-    T_ERR(cmn_ec_from_public(env, "P-256", cmn_bytes(one, 31), cmn_bytes(one, 32), &key, &err), -EINVAL,
-          &err, "31 and 32");
-    T_ERR(cmn_ec_from_public(env, "P-521", cmn_bytes(one, 66), cmn_bytes(one, 66), &key, &err), -EINVAL,
-          &err, "not on P-521");
+    T_ERR(cmn_ec_from_public(env, "P-256", cmn_bytes(one, 31), cmn_bytes(one, 32), &key, &err),
+          -EINVAL, &err, "31 and 32");
+    T_ERR(cmn_ec_from_public(env, "P-521", cmn_bytes(one, 66), cmn_bytes(one, 66), &key, &err),
+          -EINVAL, &err, "not on P-521");
     T_ERR(cmn_ec_from_public(env, "P-256", cmn_bytes(zero, 32), cmn_bytes(zero, 32), &key, &err),
           -EINVAL, &err, "not on P-256");
     order.data[47]--; /* n - 1 is a key */
@@ -88,12 +91,12 @@ static void wrong_signatures_are_refused(void)
     T_OK(cmn_ecdsa_sign(env, key, "SHA384", text("data"), &sig, NULL), NULL);
     T_EQ_INT(sig.len, 96);
     T_OK(cmn_ecdsa_verify(env, key, "SHA384", text("data"), cmn_buf_bytes(&sig), &err), &err);
-    T_ERR(cmn_ecdsa_verify(env, key, "SHA384", text("date"), cmn_buf_bytes(&sig), &err), -EKEYREJECTED,
-          &err, NULL);
+    T_ERR(cmn_ecdsa_verify(env, key, "SHA384", text("date"), cmn_buf_bytes(&sig), &err),
+          -EKEYREJECTED, &err, NULL);
     T_ERR(cmn_ecdsa_verify(env, key, "SHA384", text("data"), cmn_bytes(sig.data, 95), &err),
           -EKEYREJECTED, &err, "95 bytes, want 96");
-    T_ERR(cmn_ecdsa_verify(env, key, "SHA384", text("data"), cmn_bytes(zero, 96), &err), -EKEYREJECTED,
-          &err, NULL);
+    T_ERR(cmn_ecdsa_verify(env, key, "SHA384", text("data"), cmn_bytes(zero, 96), &err),
+          -EKEYREJECTED, &err, NULL);
     T_TRUE(cmn_ecdsa_verify(env, rsa, "SHA384", text("data"), cmn_buf_bytes(&sig), &err) < 0);
     T_TRUE(cmn_ecdsa_sign(env, rsa, "SHA384", text("data"), &sig, &err) < 0);
     for (size_t i = 0; i < 96; i++) {
@@ -106,9 +109,14 @@ static void wrong_signatures_are_refused(void)
 
 static void garbage_is_no_key_and_no_certificate(void)
 {
-    static const char *const bad[] = {"", "x", "-----BEGIN CERTIFICATE-----", "-----BEGIN PRIVATE KEY-----\n",
-                                      "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
-                                      "\x30\x82\xff\xff", "\x30\x80"};
+    static const char *const bad[] = {
+        "",
+        "x",
+        "-----BEGIN CERTIFICATE-----",
+        "-----BEGIN PRIVATE KEY-----\n",
+        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+        "\x30\x82\xff\xff",
+        "\x30\x80"};
     EVP_PKEY *key = NULL;
     X509 *cert = NULL;
     struct cmn_err err = {0};
@@ -181,8 +189,10 @@ static void vectors_of_aes(void)
 
     ready();
     /* RFC 3394, 4.6 */
-    struct cmn_buf kek = t_unhex("000102030405060708090A0B0C0D0E0F101112131415161718191A1B1C1D1E1F");
-    struct cmn_buf key = t_unhex("00112233445566778899AABBCCDDEEFF000102030405060708090A0B0C0D0E0F");
+    struct cmn_buf kek =
+        t_unhex("000102030405060708090A0B0C0D0E0F101112131415161718191A1B1C1D1E1F");
+    struct cmn_buf key =
+        t_unhex("00112233445566778899AABBCCDDEEFF000102030405060708090A0B0C0D0E0F");
     struct cmn_buf want = t_unhex("28C9F404C4B810F4CBCCB35CFB87F8263F5786E2D80ED326CBC7F0E71A99F43B"
                                   "FB988B9B7A02DD21");
     T_OK(cmn_key_wrap(env, kek.data, key.data, out, NULL), NULL);
@@ -192,7 +202,8 @@ static void vectors_of_aes(void)
     /* AES-256-GCM, key 00..1f, iv 00..0b; computed with Python's cryptography */
     auto_buf struct cmn_buf sealed = {0};
     want = t_unhex("376eb772abc5b67ef535519ee121298002ed4e265959884c0456");
-    T_OK(cmn_gcm_seal(env, kek.data, kek.data, text("aad"), text("plain text"), &sealed, NULL), NULL);
+    T_OK(cmn_gcm_seal(env, kek.data, kek.data, text("aad"), text("plain text"), &sealed, NULL),
+         NULL);
     T_EQ_INT(sealed.len, want.len);
     T_EQ_MEM(sealed.data, want.data, want.len);
     cmn_buf_done(&want);
@@ -200,7 +211,8 @@ static void vectors_of_aes(void)
     /* NIST SP 800-38A, F.5.5, in pieces that do not fit the blocks */
     key = t_unhex("603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4");
     struct cmn_buf iv = t_unhex("f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff");
-    struct cmn_buf plain = t_unhex("6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e51");
+    struct cmn_buf plain =
+        t_unhex("6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e51");
     want = t_unhex("601ec313775789a5b7a7f504bbf3d228f443e3ca4d62b59aca84e990cacaf5c5");
     auto_ctr struct cmn_ctr *ctr = NULL;
     T_OK(cmn_ctr_new(env, key.data, iv.data, &ctr, NULL), NULL);
@@ -220,8 +232,9 @@ static void vector_of_ecdsa(void)
     struct cmn_buf x = t_unhex("60FED4BA255A9D31C961EB74C6356D68C049B8923B61FA6CE669622E60F29FB6");
     struct cmn_buf y = t_unhex("7903FE1008B8BC99A41AE9E95628BC64F2F1B20C2D7E9F5177A3C294D4462299");
     struct cmn_buf d = t_unhex("C9AFA9D845BA75166B5C215767B1D6934E50C3DB36E89B127B8A622B120F6721");
-    struct cmn_buf sig = t_unhex("EFD48B2AACB6A8FD1140DD9CD45E81D69D2C877B56AAF991C34D0EA84EAF3716"
-                                 "F7CB1C942D657C41D436C7A1B6E29F65F3E900DBB9AFF4064DC4AB2F843ACDA8");
+    struct cmn_buf sig =
+        t_unhex("EFD48B2AACB6A8FD1140DD9CD45E81D69D2C877B56AAF991C34D0EA84EAF3716"
+                "F7CB1C942D657C41D436C7A1B6E29F65F3E900DBB9AFF4064DC4AB2F843ACDA8");
     auto_pkey EVP_PKEY *pub = NULL, *priv = NULL;
     auto_buf struct cmn_buf gx = {0}, gy = {0};
     struct cmn_err err = {0};

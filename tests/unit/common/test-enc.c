@@ -12,23 +12,29 @@ static void not_quite_base64_is_refused(void)
         enum cmn_b64_kind kind;
         const char *text;
     } bad[] = {
-        {CMN_B64_STD, "Zg"},   {CMN_B64_STD, "Zg="},   {CMN_B64_STD, "Zh=="},  {CMN_B64_STD, "Zm9="},
-        {CMN_B64_STD, "Z==="}, {CMN_B64_STD, "Zm-v"},  {CMN_B64_STD, "Zm 9"},  {CMN_B64_URL, "Zg=="},
-        {CMN_B64_URL, "Z"},    {CMN_B64_URL, "Zm+v"},  {CMN_B64_URL, "Zm9v\n"}, {CMN_B64_STD, "===="},
+        {CMN_B64_STD, "Zg"},   {CMN_B64_STD, "Zg="},    {CMN_B64_STD, "Zh=="},
+        {CMN_B64_STD, "Zm9="}, {CMN_B64_STD, "Z==="},   {CMN_B64_STD, "Zm-v"},
+        {CMN_B64_STD, "Zm 9"}, {CMN_B64_URL, "Zg=="},   {CMN_B64_URL, "Z"},
+        {CMN_B64_URL, "Zm+v"}, {CMN_B64_URL, "Zm9v\n"}, {CMN_B64_STD, "===="},
     };
     struct cmn_err err;
 
     for (size_t i = 0; i < CMN_ARRAY_SIZE(bad); i++) {
         auto_buf struct cmn_buf out = {0};
-        T_ERR(cmn_unb64(bad[i].kind, bad[i].text, strlen(bad[i].text), &out, &err), -EBADMSG, &err, "base64");
+        T_ERR(cmn_unb64(bad[i].kind, bad[i].text, strlen(bad[i].text), &out, &err), -EBADMSG, &err,
+              "base64");
     }
 }
 
 static void rfc4648_vectors(void)
 {
-    static const char *const v[][3] = {{"", "", ""}, {"f", "Zg==", "Zg"}, {"fo", "Zm8=", "Zm8"},
-                                       {"foo", "Zm9v", "Zm9v"}, {"foob", "Zm9vYg==", "Zm9vYg"},
-                                       {"fooba", "Zm9vYmE=", "Zm9vYmE"}, {"foobar", "Zm9vYmFy", "Zm9vYmFy"}};
+    static const char *const v[][3] = {{"", "", ""},
+                                       {"f", "Zg==", "Zg"},
+                                       {"fo", "Zm8=", "Zm8"},
+                                       {"foo", "Zm9v", "Zm9v"},
+                                       {"foob", "Zm9vYg==", "Zm9vYg"},
+                                       {"fooba", "Zm9vYmE=", "Zm9vYmE"},
+                                       {"foobar", "Zm9vYmFy", "Zm9vYmFy"}};
 
     for (size_t i = 0; i < CMN_ARRAY_SIZE(v); i++) {
         auto_buf struct cmn_buf a = {0}, b = {0};

@@ -1,4 +1,5 @@
-/* test-jose.c - JWE and JWS: what must not open first, then round trips and the canonical header. */
+/* test-jose.c - JWE and JWS: what must not open first, then round trips and the canonical header.
+ */
 #include "tests/testlib/testlib.h"
 
 #include "common/crypto/jose.h"
@@ -41,8 +42,10 @@ static void changed_or_foreign_jwe_does_not_open(void)
     auto_buf struct cmn_buf out = {0};
     struct cmn_err err;
 
-    T_ERR(cmn_jwe_open(env, other, cmn_bytes(jwe, strlen(jwe)), &out, &err), -EKEYREJECTED, &err, "unwrapped");
-    T_ERR(cmn_jwe_open(env, wide, cmn_bytes(jwe, strlen(jwe)), &out, &err), -EBADMSG, &err, "Unmatched curve");
+    T_ERR(cmn_jwe_open(env, other, cmn_bytes(jwe, strlen(jwe)), &out, &err), -EKEYREJECTED, &err,
+          "unwrapped");
+    T_ERR(cmn_jwe_open(env, wide, cmn_bytes(jwe, strlen(jwe)), &out, &err), -EBADMSG, &err,
+          "Unmatched curve");
     T_ERR(cmn_jwe_open(env, key, cmn_bytes("{}", 2), &out, &err), -EBADMSG, &err, "'protected'");
     for (size_t i = 0; i < CMN_ARRAY_SIZE(members); i++) {
         auto_json json_t *json = NULL;
@@ -62,12 +65,18 @@ static void unsupported_keys_are_refused(void)
         const char *jwk, *text;
         int code;
     } bad[] = {
-        {"{\"kty\":\"EC\",\"crv\":\"P-384\",\"alg\":\"ECDH-ES+A256KW\",\"x\":\"\",\"y\":\"\"}", "P-384", -ENOTSUP},
-        {"{\"kty\":\"EC\",\"crv\":\"P-256\",\"alg\":\"ECDH-ES\",\"x\":\"\",\"y\":\"\"}", "ECDH-ES", -ENOTSUP},
-        {"{\"kty\":\"RSA\",\"alg\":\"RSA-OAEP\",\"n\":\"\",\"e\":\"\"}", "RSA-OAEP is not supported", -ENOTSUP},
-        {"{\"kty\":\"EC\",\"crv\":\"P-256\",\"alg\":\"ECDH-ES+A256KW\",\"x\":\"eA\",\"y\":\"eQ\"}", "1 and 1", -EINVAL},
-        {"{\"kty\":\"EC\",\"crv\":\"P-256\",\"alg\":\"ECDH-ES+A256KW\",\"x\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE\","
-         "\"y\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE\"}", "not on P-256", -EINVAL},
+        {"{\"kty\":\"EC\",\"crv\":\"P-384\",\"alg\":\"ECDH-ES+A256KW\",\"x\":\"\",\"y\":\"\"}",
+         "P-384", -ENOTSUP},
+        {"{\"kty\":\"EC\",\"crv\":\"P-256\",\"alg\":\"ECDH-ES\",\"x\":\"\",\"y\":\"\"}", "ECDH-ES",
+         -ENOTSUP},
+        {"{\"kty\":\"RSA\",\"alg\":\"RSA-OAEP\",\"n\":\"\",\"e\":\"\"}",
+         "RSA-OAEP is not supported", -ENOTSUP},
+        {"{\"kty\":\"EC\",\"crv\":\"P-256\",\"alg\":\"ECDH-ES+A256KW\",\"x\":\"eA\",\"y\":\"eQ\"}",
+         "1 and 1", -EINVAL},
+        {"{\"kty\":\"EC\",\"crv\":\"P-256\",\"alg\":\"ECDH-ES+A256KW\",\"x\":"
+         "\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE\","
+         "\"y\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE\"}",
+         "not on P-256", -EINVAL},
     };
     struct cmn_err err;
     char *out = NULL;
@@ -76,7 +85,8 @@ static void unsupported_keys_are_refused(void)
     for (size_t i = 0; i < CMN_ARRAY_SIZE(bad); i++) {
         auto_json json_t *jwk = NULL;
         T_OK(cmn_json_load(cmn_bytes(bad[i].jwk, strlen(bad[i].jwk)), 8, &jwk, NULL), NULL);
-        T_ERR(cmn_jwe_seal(env, jwk, cmn_bytes("x", 1), &out, &err), bad[i].code, &err, bad[i].text);
+        T_ERR(cmn_jwe_seal(env, jwk, cmn_bytes("x", 1), &out, &err), bad[i].code, &err,
+              bad[i].text);
     }
     T_TRUE(warm != NULL && out == NULL);
 }
@@ -86,8 +96,10 @@ static void jwe_round_trips_with_the_canonical_header(void)
     static const struct {
         const char *curve, *header;
     } kinds[] = {
-        {"P-256", "{\"alg\":\"ECDH-ES+A256KW\",\"enc\":\"A256GCM\",\"epk\":{\"crv\":\"P-256\",\"kty\":\"EC\",\"x\":\""},
-        {"P-521", "{\"alg\":\"ECDH-ES+A256KW\",\"enc\":\"A256GCM\",\"epk\":{\"crv\":\"P-521\",\"kty\":\"EC\",\"x\":\""},
+        {"P-256", "{\"alg\":\"ECDH-ES+A256KW\",\"enc\":\"A256GCM\",\"epk\":{\"crv\":\"P-256\","
+                  "\"kty\":\"EC\",\"x\":\""},
+        {"P-521", "{\"alg\":\"ECDH-ES+A256KW\",\"enc\":\"A256GCM\",\"epk\":{\"crv\":\"P-521\","
+                  "\"kty\":\"EC\",\"x\":\""},
         {"RSA", "{\"alg\":\"RSA-OAEP-256\",\"enc\":\"A256GCM\"}"},
     };
 
@@ -108,7 +120,8 @@ static void jwe_round_trips_with_the_canonical_header(void)
 static void jws_of_another_key_or_changed_is_refused(void)
 {
     auto_pkey EVP_PKEY *key = key_of("P-256"), *other = key_of("P-256");
-    auto_json json_t *header = json_pack("{s:s}", "alg", "ES256"), *payload = json_pack("{s:i}", "exp", 1);
+    auto_json json_t *header = json_pack("{s:s}", "alg", "ES256"),
+                     *payload = json_pack("{s:i}", "exp", 1);
     auto_json json_t *h = NULL, *p = NULL;
     auto_free char *jws = NULL;
     struct cmn_err err;
@@ -123,7 +136,8 @@ static void jws_of_another_key_or_changed_is_refused(void)
     T_ERR(cmn_jws_verify(env, key, "a.b", &err), -EBADMSG, &err, "three parts");
 }
 
-/* A server whose iv or tag has another length, or moves bytes from one member to the next, is refused. */
+/* A server whose iv or tag has another length, or moves bytes from one member to the next, is
+ * refused. */
 static void members_of_other_lengths_are_refused(void)
 {
     auto_pkey EVP_PKEY *key = key_of("P-256");
@@ -132,10 +146,14 @@ static void members_of_other_lengths_are_refused(void)
     static const struct {
         const char *name, *value, *says;
     } bad[] = {
-        {"tag", "", "tag of 0"},          {"tag", "AAAA", "tag of 3"},
-        {"iv", "", "iv of 0"},            {"iv", "AAAAAAAAAAAAAAAAAAAAAA", "iv of 16"},
-        {"encrypted_key", "", "0 bytes"}, {"encrypted_key", "AAAA", "3 bytes, want 40"},
-        {"tag", "A", "'tag'"},            {"protected", "AAAA", NULL},
+        {"tag", "", "tag of 0"},
+        {"tag", "AAAA", "tag of 3"},
+        {"iv", "", "iv of 0"},
+        {"iv", "AAAAAAAAAAAAAAAAAAAAAA", "iv of 16"},
+        {"encrypted_key", "", "0 bytes"},
+        {"encrypted_key", "AAAA", "3 bytes, want 40"},
+        {"tag", "A", "'tag'"},
+        {"protected", "AAAA", NULL},
     };
     struct cmn_err err = {0};
 
@@ -159,8 +177,10 @@ static void jws_of_the_rfc_verifies(void)
         "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\","
         "\"y\":\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0\"}";
     static const char jws[] =
-        "eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9p"
-        "c19yb290Ijp0cnVlfQ.DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-"
+        "eyJhbGciOiJFUzI1NiJ9."
+        "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9p"
+        "c19yb290Ijp0cnVlfQ.DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-"
+        "F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-"
         "Kg6NU1Q";
     auto_json json_t *jwk = NULL, *h = NULL, *p = NULL;
     auto_pkey EVP_PKEY *key = NULL;
@@ -182,7 +202,7 @@ static void all_is_freed(void)
 TEST_MAIN("jose", {"a changed or foreign JWE does not open", changed_or_foreign_jwe_does_not_open},
           {"unsupported keys are refused", unsupported_keys_are_refused},
           {"JWE round trips with the canonical header", jwe_round_trips_with_the_canonical_header},
-          {"a JWS of another key, or changed, is refused", jws_of_another_key_or_changed_is_refused},
+          {"a JWS of another key, or changed, is refused",
+           jws_of_another_key_or_changed_is_refused},
           {"members of other lengths are refused", members_of_other_lengths_are_refused},
-          {"a JWS of the RFC verifies", jws_of_the_rfc_verifies},
-          {"all is freed", all_is_freed})
+          {"a JWS of the RFC verifies", jws_of_the_rfc_verifies}, {"all is freed", all_is_freed})

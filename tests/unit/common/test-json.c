@@ -10,13 +10,14 @@
 
 static void bad_json_is_refused_with_its_place(void)
 {
-    static const char *const bad[] = {"", "{", "{\"a\":1,\"a\":2}", "[1] x", "\"\xff\"", "nul",
-                                      "\"a\\u0000b\""};
+    static const char *const bad[] = {"",         "{",   "{\"a\":1,\"a\":2}", "[1] x",
+                                      "\"\xff\"", "nul", "\"a\\u0000b\""};
     struct cmn_err err;
     json_t *out = NULL;
 
     for (size_t i = 0; i < CMN_ARRAY_SIZE(bad); i++)
-        T_ERR(cmn_json_load(cmn_bytes(bad[i], strlen(bad[i])), 8, &out, &err), -EBADMSG, &err, "line 1");
+        T_ERR(cmn_json_load(cmn_bytes(bad[i], strlen(bad[i])), 8, &out, &err), -EBADMSG, &err,
+              "line 1");
     T_ERR(cmn_json_load(cmn_bytes("[[[[]]]]", 8), 3, &out, &err), -EBADMSG, &err, "nested 4 deep");
     T_TRUE(out == NULL);
 }
@@ -66,13 +67,18 @@ static void digest_is(const char *in, const char *want)
 static void runtime_data_vectors(void)
 {
     digest_is("{\"a\":\"test\",\"b\":1,\"c\":{\"d\":\"e\"}}",
-              "e71ce8e70d814ba6639c3612ebee0ff1f76f650f8dbb5e47157e0f3f525cd22c4597480a186427c813ca941da78870c3");
-    digest_is("{\"tee-pubkey\":{\"kty\":\"EC\",\"crv\":\"P-256\",\"alg\":\"ECDH-ES+A256KW\",\"x\":\"eA\",\"y\":\"eQ\"},"
+              "e71ce8e70d814ba6639c3612ebee0ff1f76f650f8dbb5e47157e0f3f525cd22c4597480a186427c813ca"
+              "941da78870c3");
+    digest_is("{\"tee-pubkey\":{\"kty\":\"EC\",\"crv\":\"P-256\",\"alg\":\"ECDH-ES+A256KW\",\"x\":"
+              "\"eA\",\"y\":\"eQ\"},"
               "\"nonce\":\"AAAA\",\"additional-evidence\":\"\"}",
-              "aca41d792be409f882314a9899be68dfb7b5654530ff37babf4e1826d2b45dc085519e18872693c8567bce1c010dd6cb");
-    digest_is("{\"tee-pubkey\":{\"kty\":\"EC\",\"crv\":\"P-256\",\"alg\":\"ECDH-ES+A256KW\",\"x\":\"eA\",\"y\":\"eQ\"},"
+              "aca41d792be409f882314a9899be68dfb7b5654530ff37babf4e1826d2b45dc085519e18872693c8567b"
+              "ce1c010dd6cb");
+    digest_is("{\"tee-pubkey\":{\"kty\":\"EC\",\"crv\":\"P-256\",\"alg\":\"ECDH-ES+A256KW\",\"x\":"
+              "\"eA\",\"y\":\"eQ\"},"
               "\"nonce\":\"AAAA\"}",
-              "b747e37721c78ed7350b28d1569c245bc85078d300841be18dcd4c9e31805ff2c08cf24c5548049f2d0692fa7ea77cd7");
+              "b747e37721c78ed7350b28d1569c245bc85078d300841be18dcd4c9e31805ff2c08cf24c5548049f2d06"
+              "92fa7ea77cd7");
 }
 
 TEST_MAIN("json", {"bad JSON is refused with its place", bad_json_is_refused_with_its_place},

@@ -1,6 +1,6 @@
 /*
- * test-snp-codec.c - every byte of the report counted from the specification's table, not from our struct;
- * endorsement certificates in their odd encodings; certificate tables and chains.
+ * test-snp-codec.c - every byte of the report counted from the specification's table, not from our
+ * struct; endorsement certificates in their odd encodings; certificate tables and chains.
  */
 #include "tests/testlib/testlib.h"
 
@@ -26,7 +26,7 @@ static void ready(void)
 /* ---- report ---- */
 
 struct range {
-    size_t from, to; /* inclusive */
+    size_t from, to;      /* inclusive */
     unsigned first, last; /* versions it is reserved in */
 };
 
@@ -77,16 +77,19 @@ static void each_byte_of_the_report_is_known(void)
 
 static void tcb_layouts_of_the_generations(void)
 {
-    static const uint8_t milan[8] = {4, 0, 0, 0, 0, 0, 0x18, 0xdb}, turin[8] = {0, 1, 0, 2, 0, 0, 0, 0x47};
+    static const uint8_t milan[8] = {4, 0, 0, 0, 0, 0, 0x18, 0xdb},
+                         turin[8] = {0, 1, 0, 2, 0, 0, 0, 0x47};
     struct snp_tcb tcb;
     uint8_t out[8];
 
     snp_tcb_decode(milan, false, &tcb);
-    T_TRUE(tcb.bootloader == 4 && tcb.tee == 0 && tcb.snp == 24 && tcb.microcode == 219 && tcb.fmc == 0);
+    T_TRUE(tcb.bootloader == 4 && tcb.tee == 0 && tcb.snp == 24 && tcb.microcode == 219 &&
+           tcb.fmc == 0);
     snp_tcb_encode(&tcb, false, out);
     T_EQ_MEM(out, milan, 8);
     snp_tcb_decode(turin, true, &tcb);
-    T_TRUE(tcb.fmc == 0 && tcb.bootloader == 1 && tcb.tee == 0 && tcb.snp == 2 && tcb.microcode == 71);
+    T_TRUE(tcb.fmc == 0 && tcb.bootloader == 1 && tcb.tee == 0 && tcb.snp == 2 &&
+           tcb.microcode == 71);
     snp_tcb_encode(&tcb, true, out);
     T_EQ_MEM(out, turin, 8);
 }
@@ -97,9 +100,10 @@ static void products_by_cpuid(void)
         uint8_t family, model;
         int product; /* -1: unknown */
     } cases[] = {
-        {0x19, 0x00, SNP_MILAN}, {0x19, 0x0F, SNP_MILAN}, {0x19, 0x10, SNP_GENOA}, {0x19, 0x1F, SNP_GENOA},
-        {0x19, 0x20, -1},        {0x19, 0x9F, -1},        {0x19, 0xA0, SNP_GENOA}, {0x19, 0xAF, SNP_GENOA},
-        {0x19, 0xB0, -1},        {0x1A, 0x00, SNP_TURIN}, {0x1A, 0x11, SNP_TURIN}, {0x1A, 0x12, -1},
+        {0x19, 0x00, SNP_MILAN}, {0x19, 0x0F, SNP_MILAN}, {0x19, 0x10, SNP_GENOA},
+        {0x19, 0x1F, SNP_GENOA}, {0x19, 0x20, -1},        {0x19, 0x9F, -1},
+        {0x19, 0xA0, SNP_GENOA}, {0x19, 0xAF, SNP_GENOA}, {0x19, 0xB0, -1},
+        {0x1A, 0x00, SNP_TURIN}, {0x1A, 0x11, SNP_TURIN}, {0x1A, 0x12, -1},
         {0x18, 0x01, -1},        {0x00, 0x00, -1},
     };
     enum snp_product product;
@@ -117,12 +121,35 @@ static void products_by_cpuid(void)
 
 static void evidence_members_come_in_upstreams_order(void)
 {
-    static const char *const order[] = {
-        "version", "guest_svn", "policy", "family_id", "image_id", "vmpl", "sig_algo", "current_tcb",
-        "plat_info", "key_info", "report_data", "measurement", "host_data", "id_key_digest",
-        "author_key_digest", "report_id", "report_id_ma", "reported_tcb", "cpuid_fam_id", "cpuid_mod_id",
-        "cpuid_step", "chip_id", "committed_tcb", "current", "committed", "launch_tcb",
-        "launch_mit_vector", "current_mit_vector", "signature"};
+    static const char *const order[] = {"version",
+                                        "guest_svn",
+                                        "policy",
+                                        "family_id",
+                                        "image_id",
+                                        "vmpl",
+                                        "sig_algo",
+                                        "current_tcb",
+                                        "plat_info",
+                                        "key_info",
+                                        "report_data",
+                                        "measurement",
+                                        "host_data",
+                                        "id_key_digest",
+                                        "author_key_digest",
+                                        "report_id",
+                                        "report_id_ma",
+                                        "reported_tcb",
+                                        "cpuid_fam_id",
+                                        "cpuid_mod_id",
+                                        "cpuid_step",
+                                        "chip_id",
+                                        "committed_tcb",
+                                        "current",
+                                        "committed",
+                                        "launch_tcb",
+                                        "launch_mit_vector",
+                                        "current_mit_vector",
+                                        "signature"};
     const struct snp_report report = {.version = 2};
     auto_json json_t *json = snp_report_to_json(&report);
     struct snp_report again;
@@ -131,7 +158,7 @@ static void evidence_members_come_in_upstreams_order(void)
     size_t i = 0;
 
     T_EQ_INT(json_object_size(json), CMN_ARRAY_SIZE(order));
-    json_object_foreach (json, key, value) {
+    json_object_foreach(json, key, value) {
         T_EQ_STR(key, order[i]);
         i++;
     }
@@ -145,7 +172,8 @@ static void evidence_members_come_in_upstreams_order(void)
 
 static void odd_numbers_in_evidence_are_refused(void)
 {
-    static const char *const bad[] = {"-1", "256", "1.5", "\"1\"", "null", "[]", "18446744073709551616"};
+    static const char *const bad[] = {
+        "-1", "256", "1.5", "\"1\"", "null", "[]", "18446744073709551616"};
     const struct snp_report report = {.version = 3};
     struct snp_report out;
     struct cmn_err err = {0};
@@ -165,7 +193,8 @@ static void odd_numbers_in_evidence_are_refused(void)
 
 static void every_signed_byte_counts(void)
 {
-    struct snp_report report = {.version = 3, .sig_algo = 1, .has_cpuid = true, .cpuid_fam_id = 0x19};
+    struct snp_report report = {
+        .version = 3, .sig_algo = 1, .has_cpuid = true, .cpuid_fam_id = 0x19};
     auto_pkey EVP_PKEY *key = NULL, *p256 = NULL;
     uint8_t raw[SNP_REPORT_BYTES], zero[144] = {0};
     struct cmn_err err = {0};
@@ -174,7 +203,8 @@ static void every_signed_byte_counts(void)
     T_OK(cmn_ec_generate(env, "P-384", &key, NULL), NULL);
     T_OK(cmn_ec_generate(env, "P-256", &p256, NULL), NULL);
     snp_report_encode(&report, raw);
-    T_ERR(snp_report_verify(env, raw, key, &err), -EKEYREJECTED, &err, NULL); /* all-zero signature */
+    T_ERR(snp_report_verify(env, raw, key, &err), -EKEYREJECTED, &err,
+          NULL); /* all-zero signature */
     T_ERR(snp_report_sign(env, raw, p256, &err), -EINVAL, &err, "P-384");
     T_EQ_MEM(raw + 0x2A0, zero, 144);
     T_OK(snp_report_sign(env, raw, key, &err), &err);
@@ -213,13 +243,14 @@ static void hwid_is_told_by_its_length(void)
     static const struct {
         size_t len;
         uint8_t head[2];
-        int result;      /* bytes of the id, or an error */
-        size_t skip;     /* wrapper */
+        int result;  /* bytes of the id, or an error */
+        size_t skip; /* wrapper */
     } cases[] = {
-        {64, {4, 62}, 64, 0},   {64, {2, 1}, 64, 0},   {66, {4, 64}, 64, 2}, {8, {4, 6}, 8, 0},
-        {10, {4, 8}, 8, 2},     {66, {5, 64}, -EBADMSG, 0}, {66, {4, 63}, -EBADMSG, 0},
-        {10, {4, 9}, -EBADMSG, 0}, {63, {0}, -EBADMSG, 0},  {65, {4, 63}, -EBADMSG, 0},
-        {1, {4}, -EBADMSG, 0},  {0, {0}, -EBADMSG, 0}, {200, {4, 64}, -EBADMSG, 0},
+        {64, {4, 62}, 64, 0},        {64, {2, 1}, 64, 0},       {66, {4, 64}, 64, 2},
+        {8, {4, 6}, 8, 0},           {10, {4, 8}, 8, 2},        {66, {5, 64}, -EBADMSG, 0},
+        {66, {4, 63}, -EBADMSG, 0},  {10, {4, 9}, -EBADMSG, 0}, {63, {0}, -EBADMSG, 0},
+        {65, {4, 63}, -EBADMSG, 0},  {1, {4}, -EBADMSG, 0},     {0, {0}, -EBADMSG, 0},
+        {200, {4, 64}, -EBADMSG, 0},
     };
 
     for (size_t i = 0; i < CMN_ARRAY_SIZE(cases); i++) {
@@ -248,10 +279,18 @@ static void levels_are_minimal_integers(void)
         size_t len;
         int value; /* or an error */
     } cases[] = {
-        {{2, 1, 0}, 3, 0},           {{2, 1, 0x7F}, 3, 127},         {{2, 2, 0, 0x80}, 4, 128},
-        {{2, 2, 0, 0xDB}, 4, 219},   {{2, 2, 0, 0xFF}, 4, 255},      {{2, 1, 0x80}, 3, -EBADMSG},
-        {{2, 2, 0, 0x7F}, 4, -EBADMSG}, {{2, 2, 1, 0}, 4, -EBADMSG}, {{2, 1}, 2, -EBADMSG},
-        {{4, 1, 5}, 3, -EBADMSG},    {{2, 1, 5, 0}, 4, -EBADMSG},    {{0}, 0, -EBADMSG},
+        {{2, 1, 0}, 3, 0},
+        {{2, 1, 0x7F}, 3, 127},
+        {{2, 2, 0, 0x80}, 4, 128},
+        {{2, 2, 0, 0xDB}, 4, 219},
+        {{2, 2, 0, 0xFF}, 4, 255},
+        {{2, 1, 0x80}, 3, -EBADMSG},
+        {{2, 2, 0, 0x7F}, 4, -EBADMSG},
+        {{2, 2, 1, 0}, 4, -EBADMSG},
+        {{2, 1}, 2, -EBADMSG},
+        {{4, 1, 5}, 3, -EBADMSG},
+        {{2, 1, 5, 0}, 4, -EBADMSG},
+        {{0}, 0, -EBADMSG},
     };
 
     for (size_t i = 0; i < CMN_ARRAY_SIZE(cases); i++) {
@@ -324,8 +363,11 @@ static void chains_in_evidence(void)
     memset(certs.list[0].guid, 0x11, 16);
     auto_json json_t *json = snp_certs_to_json(&certs);
     auto_free char *text = cmn_json_dump(json);
-    T_EQ_STR(text, "[{\"cert_type\":\"ARK\",\"data\":[114,114,114]},{\"cert_type\":\"VCEK\",\"data\":[118,118]},"
-                   "{\"cert_type\":{\"OTHER\":\"11111111-1111-1111-1111-111111111111\"},\"data\":[111]}]");
+    T_EQ_STR(
+        text,
+        "[{\"cert_type\":\"ARK\",\"data\":[114,114,114]},{\"cert_type\":\"VCEK\",\"data\":[118,118]"
+        "},"
+        "{\"cert_type\":{\"OTHER\":\"11111111-1111-1111-1111-111111111111\"},\"data\":[111]}]");
     T_OK(snp_certs_from_json(json, &out, &err), &err);
     T_EQ_INT(out.n, 3);
     T_EQ_INT(out.list[2].type, SNP_CERT_OTHER);
@@ -341,8 +383,14 @@ static void chains_in_evidence(void)
 static void malformed_chains_in_evidence_are_refused(void)
 {
     static const char *const bad[] = {
-        "{}", "\"x\"", "[1]", "[{}]", "[{\"cert_type\":\"VCEK\"}]", "[{\"data\":[1]}]",
-        "[{\"cert_type\":\"VCEK\",\"data\":\"AA\"}]", "[{\"cert_type\":\"VCEK\",\"data\":[256]}]",
+        "{}",
+        "\"x\"",
+        "[1]",
+        "[{}]",
+        "[{\"cert_type\":\"VCEK\"}]",
+        "[{\"data\":[1]}]",
+        "[{\"cert_type\":\"VCEK\",\"data\":\"AA\"}]",
+        "[{\"cert_type\":\"VCEK\",\"data\":[256]}]",
         "[{\"cert_type\":\"VCEK\",\"data\":[1]},{\"cert_type\":\"ARK\",\"data\":[-1]}]"};
     struct snp_certs certs = {0};
     struct cmn_err err = {0};
@@ -369,7 +417,8 @@ static void frames_are_bounded(void)
         {"PSP1\x05\x00\x00\x01\x60\x00\x00\x00\x00\x00\x00", false},
         {"PSP1\x05\x00\x00\x00\xC0\x04\x00\x00\x00\x40\x00", true},  /* both at their limits */
         {"PSP1\x05\x00\x00\x00\xC1\x04\x00\x00\x00\x40\x00", false}, /* 1217 bytes of body */
-        {"PSP1\x05\x00\x00\x00\xC0\x04\x00\x00\x01\x40\x00", false}, /* 16385 bytes of certificates */
+        {"PSP1\x05\x00\x00\x00\xC0\x04\x00\x00\x01\x40\x00",
+         false}, /* 16385 bytes of certificates */
         {"PSP1\x05\x00\x00\x00\xFF\xFF\xFF\xFF\xFF\xFF\xFF", false},
     };
 
@@ -394,7 +443,8 @@ TEST_MAIN("snp-codec", {"each byte of the report is known", each_byte_of_the_rep
           {"every signed byte counts", every_signed_byte_counts},
           {"hwID is told by its length", hwid_is_told_by_its_length},
           {"levels are minimal integers", levels_are_minimal_integers},
-          {"tables without end or too long are refused", tables_without_end_or_too_long_are_refused},
+          {"tables without end or too long are refused",
+           tables_without_end_or_too_long_are_refused},
           {"random tables never read outside", random_tables_never_read_outside},
           {"chains in evidence", chains_in_evidence},
           {"malformed chains in evidence are refused", malformed_chains_in_evidence_are_refused},

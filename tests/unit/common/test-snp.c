@@ -15,7 +15,8 @@
 
 static void wrong_length_version_and_reserved_bytes_are_refused(void)
 {
-    static const size_t reserved[] = {0x3A, 0x4C, 0x18B, 0x19F, 0x1EB, 0x1EF, 0x1F8, 0x29F, 0x330, 0x49F};
+    static const size_t reserved[] = {0x3A,  0x4C,  0x18B, 0x19F, 0x1EB,
+                                      0x1EF, 0x1F8, 0x29F, 0x330, 0x49F};
     uint8_t raw[SNP_REPORT_BYTES + 1] = {3};
     struct snp_report report;
     struct cmn_err err;
@@ -38,11 +39,23 @@ static void wrong_length_version_and_reserved_bytes_are_refused(void)
 
 static void fields_lie_where_the_specification_says(void)
 {
-    struct snp_report p = {.version = 5, .guest_svn = 0x01020304, .policy = 0x30000, .vmpl = 2, .sig_algo = 1,
-                           .plat_info = 0x25, .key_info = 4, .has_cpuid = true, .cpuid_fam_id = 0x1A,
-                           .cpuid_mod_id = 2, .cpuid_step = 1, .has_mit = true, .launch_mit_vector = 0xB,
-                           .current_mit_vector = 1, .turin_tcb = true,
-                           .reported_tcb = {1, 2, 3, 4, 72}, .current = {1, 55, 61}};
+    struct snp_report p = {.version = 5,
+                           .guest_svn = 0x01020304,
+                           .policy = 0x30000,
+                           .vmpl = 2,
+                           .sig_algo = 1,
+                           .plat_info = 0x25,
+                           .key_info = 4,
+                           .has_cpuid = true,
+                           .cpuid_fam_id = 0x1A,
+                           .cpuid_mod_id = 2,
+                           .cpuid_step = 1,
+                           .has_mit = true,
+                           .launch_mit_vector = 0xB,
+                           .current_mit_vector = 1,
+                           .turin_tcb = true,
+                           .reported_tcb = {1, 2, 3, 4, 72},
+                           .current = {1, 55, 61}};
     uint8_t raw[SNP_REPORT_BYTES];
     struct snp_report again;
 
@@ -81,7 +94,7 @@ static void evidence_json_is_checked(void)
     json_t *value;
     void *tmp;
 
-    json_object_foreach_safe (json, tmp, key, value) {
+    json_object_foreach_safe(json, tmp, key, value) {
         auto_json json_t *copy = json_deep_copy(json);
         (void)json_object_set_new(copy, key, json_string("x"));
         T_ERR(snp_report_from_json(copy, &out, &err), -EBADMSG, &err, "evidence member");
@@ -133,9 +146,12 @@ static void real_reports_verify(void)
         unsigned version;
         bool vlek;
     } samples[] = {
-        {"milan-v2-vcek-a", "vcek.der", 2, false},  {"milan-v2-vcek-b-debug", "vcek.der", 2, false},
-        {"milan-v3-vlek-aws", "vlek.der", 3, true}, {"genoa-v3-vcek-certtable", "vcek.der", 3, false},
-        {"genoa-v5-vcek", "vcek.der", 5, false},    {"turin-v5-vcek", "vcek.der", 5, false},
+        {"milan-v2-vcek-a", "vcek.der", 2, false},
+        {"milan-v2-vcek-b-debug", "vcek.der", 2, false},
+        {"milan-v3-vlek-aws", "vlek.der", 3, true},
+        {"genoa-v3-vcek-certtable", "vcek.der", 3, false},
+        {"genoa-v5-vcek", "vcek.der", 5, false},
+        {"turin-v5-vcek", "vcek.der", 5, false},
     };
     struct cmn_env *env = NULL;
 
@@ -147,7 +163,8 @@ static void real_reports_verify(void)
         struct snp_report p;
         struct cmn_err err = {0};
         uint8_t again[SNP_REPORT_BYTES];
-        if (load(samples[i].folder, "report.bin", &raw) < 0 || load(samples[i].folder, samples[i].cert, &der) < 0)
+        if (load(samples[i].folder, "report.bin", &raw) < 0 ||
+            load(samples[i].folder, samples[i].cert, &der) < 0)
             break;
         T_OK(snp_report_decode(raw.data, raw.len, &p, &err), &err);
         T_EQ_INT(p.version, samples[i].version);
@@ -180,7 +197,9 @@ static void real_certificate_table_is_read(void)
            snp_certs_find(&certs, SNP_CERT_VCEK));
 }
 
-TEST_MAIN("snp", {"wrong length, version and reserved bytes are refused", wrong_length_version_and_reserved_bytes_are_refused},
+TEST_MAIN("snp",
+          {"wrong length, version and reserved bytes are refused",
+           wrong_length_version_and_reserved_bytes_are_refused},
           {"fields lie where the specification says", fields_lie_where_the_specification_says},
           {"evidence JSON is checked", evidence_json_is_checked},
           {"hostile certificate tables are refused", hostile_certificate_tables_are_refused},

@@ -1,4 +1,5 @@
-/* test-supervisor.c - start and stop, spawn, ids, kill -9 of the owner, forbidden user namespaces. */
+/* test-supervisor.c - start and stop, spawn, ids, kill -9 of the owner, forbidden user namespaces.
+ */
 #include "common/proc/proc-internal.h"
 #include "common/proc/supervisor.h"
 #include "tests/testlib/testlib.h"
@@ -85,8 +86,8 @@ static void wrong_arguments_are_refused(void)
     struct cmn_process *p = NULL;
     struct cmn_err err = {0};
 
-    T_ERR(cmn_supervisor_start(&(struct cmn_supervisor_opts){.paths = missing}, &sup, &err), -ENOENT,
-          &err, "/nonexistent/folder");
+    T_ERR(cmn_supervisor_start(&(struct cmn_supervisor_opts){.paths = missing}, &sup, &err),
+          -ENOENT, &err, "/nonexistent/folder");
     T_OK(cmn_supervisor_start(NULL, &sup, &err), &err);
     if (!sup)
         return;
@@ -123,14 +124,17 @@ static void programs_run_in_their_own_namespaces(void)
     if (!sup)
         return;
     T_TRUE(cmn_supervisor_pid(sup) > 0);
-    T_EQ_INT(shell(sup, "id -u; id -g; cat /proc/1/comm; ls /proc/self/fd | wc -l", out, sizeof(out)), 0);
+    T_EQ_INT(
+        shell(sup, "id -u; id -g; cat /proc/1/comm; ls /proc/self/fd | wc -l", out, sizeof(out)),
+        0);
     T_EQ_STR(out, "0\n0\ncocobox-super\n4\n"); /* 0, 1, 2 and the folder itself */
     T_EQ_INT(shell(sup, "kill -9 1; kill -9 $$", out, sizeof(out)), SIGKILL);
     T_EQ_INT(shell(sup, "exit 7", out, sizeof(out)), 7 << 8);
     if (geteuid() == 0) {
         T_EQ_INT(cmn_supervisor_id_mode(sup), CMN_ID_ROOT);
-        T_EQ_INT(shell(sup, "cat /proc/self/uid_map /proc/self/gid_map | tr -s ' '", out, sizeof(out)),
-                 0);
+        T_EQ_INT(
+            shell(sup, "cat /proc/self/uid_map /proc/self/gid_map | tr -s ' '", out, sizeof(out)),
+            0);
         T_EQ_STR(out, " 0 1879048192 65536\n 0 1879048192 65536\n");
     }
     T_OK(cmn_supervisor_stop(sup, &err), &err);
@@ -235,7 +239,8 @@ static void stop_leaves_no_process(void)
 /* In a child: a supervisor with processes and a mount; tells the pids, then waits to be killed. */
 static void own_and_wait(int report, const char *env)
 {
-    const char *argv[] = {"/bin/sh", "-c", "mount -t tmpfs x /mnt; echo x > /mnt/f; sleep 1000 & echo up; wait",
+    const char *argv[] = {"/bin/sh", "-c",
+                          "mount -t tmpfs x /mnt; echo x > /mnt/f; sleep 1000 & echo up; wait",
                           NULL};
     const char *envp[] = {env, "PATH=/usr/bin:/bin:/usr/sbin:/sbin", NULL};
     struct cmn_supervisor *sup = NULL;
@@ -322,7 +327,8 @@ static int write_text(const char *path, const char *text)
     return n == (ssize_t)strlen(text) ? 0 : -1;
 }
 
-/* The limit counts per user namespace, so one of our own can have none without touching the host. */
+/* The limit counts per user namespace, so one of our own can have none without touching the host.
+ */
 static int forbidden_child(void)
 {
     struct cmn_supervisor *sup = NULL;
@@ -362,7 +368,9 @@ static void subid_file_is_read(void)
     uint32_t first = 0, count = 0;
 
     (void)snprintf(path, sizeof(path), "%s/subuid", t_tmpdir());
-    T_OK(write_text(path, "root:1:2\njunk\nx:y:z\njane:-5:7\njane:100000\njane:100000:65536\n1234:300000:10\n"),
+    T_OK(write_text(
+             path,
+             "root:1:2\njunk\nx:y:z\njane:-5:7\njane:100000\njane:100000:65536\n1234:300000:10\n"),
          NULL);
     T_EQ_INT(cmn_subid_find("/nonexistent", "jane", 7, &first, &count), -ENOENT);
     T_EQ_INT(cmn_subid_find(path, "bob", 7, &first, &count), -ENOENT);
@@ -373,7 +381,8 @@ static void subid_file_is_read(void)
     T_EQ_INT(first, 300000);
 }
 
-/* As another user with ids of its own in /etc/subuid (bound over it in a private mount namespace). */
+/* As another user with ids of its own in /etc/subuid (bound over it in a private mount namespace).
+ */
 static int as_user(enum cmn_id_mode want, const char *subid_line)
 {
     struct cmn_supervisor *sup = NULL;
@@ -386,12 +395,14 @@ static int as_user(enum cmn_id_mode want, const char *subid_line)
         mount(path, "/etc/subuid", NULL, MS_BIND, NULL) < 0 ||
         mount(path, "/etc/subgid", NULL, MS_BIND, NULL) < 0)
         return 77;
-    if (setgroups(0, NULL) < 0 || setresgid(65534, 65534, 65534) < 0 || setresuid(65534, 65534, 65534) < 0)
+    if (setgroups(0, NULL) < 0 || setresgid(65534, 65534, 65534) < 0 ||
+        setresuid(65534, 65534, 65534) < 0)
         return 77;
     (void)prctl(PR_SET_DUMPABLE, 1); /* as a program of this user would be */
     int r = cmn_supervisor_start(NULL, &sup, &err);
     if (r < 0 || cmn_supervisor_id_mode(sup) != want) {
-        (void)fprintf(stderr, "id mode: %s\n", sup ? cmn_id_mode_name(cmn_supervisor_id_mode(sup)) : err.msg);
+        (void)fprintf(stderr, "id mode: %s\n",
+                      sup ? cmn_id_mode_name(cmn_supervisor_id_mode(sup)) : err.msg);
         return 1;
     }
     if (shell(sup, "cat /proc/self/uid_map | tr -s ' ' | tr '\\n' ';'", out, sizeof(out)) != 0)
@@ -409,7 +420,8 @@ static void ordinary_users_get_subuid_or_single(void)
         const char *line;
     } cases[] = {{CMN_ID_SUBUID, "65534:100000:65536\n"}, {CMN_ID_SINGLE, "root:100000:65536\n"}};
 
-    if (geteuid() != 0 || access("/usr/bin/newuidmap", X_OK) < 0 || access("/etc/subuid", F_OK) < 0) {
+    if (geteuid() != 0 || access("/usr/bin/newuidmap", X_OK) < 0 ||
+        access("/etc/subuid", F_OK) < 0) {
         (void)printf("SKIP: changing to another user needs root, newuidmap and /etc/subuid\n");
         return;
     }

@@ -1,7 +1,7 @@
 /*
- * chain.h - where the tests of fake-tee keep their chains: RSA-4096 keys take seconds, so all programs
- * of one build share a folder (COCOBOX_TEST_CA, set by meson and named after the code that makes
- * certificates); alone, a program makes its own.
+ * chain.h - where the tests of fake-tee keep their chains: RSA-4096 keys take seconds, so all
+ * programs of one build share a folder (COCOBOX_TEST_CA, set by meson and named after the code that
+ * makes certificates); alone, a program makes its own.
  */
 #ifndef TEST_CHAIN_H
 #define TEST_CHAIN_H

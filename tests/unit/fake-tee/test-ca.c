@@ -1,6 +1,6 @@
 /*
- * test-ca.c - the test chain: a damaged store, the profile of the certificates byte by byte where AMD's
- * is known, the marks that tell it from AMD's, and that the same seed gives the same bytes.
+ * test-ca.c - the test chain: a damaged store, the profile of the certificates byte by byte where
+ * AMD's is known, the marks that tell it from AMD's, and that the same seed gives the same bytes.
  */
 #include "tests/testlib/testlib.h"
 #include "tests/unit/fake-tee/chain.h"
@@ -8,12 +8,12 @@
 #include "common/snp/vek.h"
 #include "fake-tee/psp.h"
 
+#include <dirent.h>
 #include <openssl/evp.h>
 #include <openssl/objects.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,7 +43,8 @@ static X509 *cert_of(struct cmn_bytes der)
     return cert;
 }
 
-static X509 *vcek_of(enum snp_product product, unsigned chip, const struct snp_tcb *tcb, EVP_PKEY **key)
+static X509 *vcek_of(enum snp_product product, unsigned chip, const struct snp_tcb *tcb,
+                     EVP_PKEY **key)
 {
     auto_buf struct cmn_buf der = {0};
     struct cmn_err err = {0};
@@ -248,9 +249,10 @@ static uint64_t serial_of(X509 *cert)
 
 static void ca_certificates_have_amds_profile_and_our_marks(void)
 {
-    static const char *const ark_oids[] = {"2.5.29.15", "2.5.29.14", "2.5.29.19", "2.5.29.31", FTEE_MARKER_OID};
-    static const char *const ask_oids[] = {"2.5.29.14", "2.5.29.35", "2.5.29.19", "2.5.29.15", "2.5.29.31",
+    static const char *const ark_oids[] = {"2.5.29.15", "2.5.29.14", "2.5.29.19", "2.5.29.31",
                                            FTEE_MARKER_OID};
+    static const char *const ask_oids[] = {"2.5.29.14", "2.5.29.35", "2.5.29.19",
+                                           "2.5.29.15", "2.5.29.31", FTEE_MARKER_OID};
     static const bool ark_critical[] = {true, false, true, false, false};
     static const bool ask_critical[] = {false, false, true, true, false, false};
     static const unsigned ask_number[] = {0x010001, 0x020002, 0x030001};
@@ -286,13 +288,14 @@ static void ca_certificates_have_amds_profile_and_our_marks(void)
 }
 
 /* Extension contents in hex, in the order of real certificates. */
-static void check_vcek(enum snp_product product, const struct snp_tcb *tcb, const char *const want[10][2],
-                       size_t id_len)
+static void check_vcek(enum snp_product product, const struct snp_tcb *tcb,
+                       const char *const want[10][2], size_t id_len)
 {
     char oid[64], issuer[32];
     uint8_t chip_id[64];
     auto_pkey EVP_PKEY *key = NULL;
-    auto_x509 X509 *vcek = vcek_of(product, 1, tcb, &key), *ask = cert_of(ftee_ca_ask_der(ca_of(product)));
+    auto_x509 X509 *vcek = vcek_of(product, 1, tcb, &key),
+                   *ask = cert_of(ftee_ca_ask_der(ca_of(product)));
 
     (void)snprintf(issuer, sizeof(issuer), "SEV-%s", snp_product_name(product));
     check_name(X509_get_subject_name(vcek), "SEV-VCEK");
@@ -329,29 +332,39 @@ static void check_vcek(enum snp_product product, const struct snp_tcb *tcb, cons
 
 static void vcek_carries_exactly_amds_extensions(void)
 {
-    static const char *const milan[10][2] = {
-        {"1", "020100"}, {"2", "16084d696c616e2d4230"}, {"3.1", "020104"}, {"3.2", "020100"}, {"3.4", "020100"},
-        {"3.5", "020100"}, {"3.6", "020100"}, {"3.7", "020100"}, {"3.3", "020118"}, {"3.8", "020200db"}};
+    static const char *const milan[10][2] = {{"1", "020100"},   {"2", "16084d696c616e2d4230"},
+                                             {"3.1", "020104"}, {"3.2", "020100"},
+                                             {"3.4", "020100"}, {"3.5", "020100"},
+                                             {"3.6", "020100"}, {"3.7", "020100"},
+                                             {"3.3", "020118"}, {"3.8", "020200db"}};
     static const char *const genoa[10][2] = {
-        {"1", "020100"}, {"2", "160547656e6f61"}, {"3.1", "02010a"}, {"3.2", "02017f"}, {"3.4", "020100"},
-        {"3.5", "020100"}, {"3.6", "020100"}, {"3.7", "020100"}, {"3.3", "020117"}, {"3.8", "020119"}};
+        {"1", "020100"},   {"2", "160547656e6f61"}, {"3.1", "02010a"}, {"3.2", "02017f"},
+        {"3.4", "020100"}, {"3.5", "020100"},       {"3.6", "020100"}, {"3.7", "020100"},
+        {"3.3", "020117"}, {"3.8", "020119"}};
     static const char *const turin[10][2] = {
-        {"1", "020101"}, {"2", "1605547572696e"}, {"3.9", "020102"}, {"3.1", "020101"}, {"3.2", "020100"},
-        {"3.3", "020103"}, {"3.5", "020100"}, {"3.6", "020100"}, {"3.7", "020100"}, {"3.8", "02020080"}};
+        {"1", "020101"},   {"2", "1605547572696e"}, {"3.9", "020102"}, {"3.1", "020101"},
+        {"3.2", "020100"}, {"3.3", "020103"},       {"3.5", "020100"}, {"3.6", "020100"},
+        {"3.7", "020100"}, {"3.8", "02020080"}};
 
-    check_vcek(SNP_MILAN, &(struct snp_tcb){.bootloader = 4, .snp = 24, .microcode = 219}, milan, 64);
-    check_vcek(SNP_GENOA, &(struct snp_tcb){.bootloader = 10, .tee = 127, .snp = 23, .microcode = 25}, genoa, 64);
-    check_vcek(SNP_TURIN, &(struct snp_tcb){.fmc = 2, .bootloader = 1, .snp = 3, .microcode = 128}, turin, 8);
+    check_vcek(SNP_MILAN, &(struct snp_tcb){.bootloader = 4, .snp = 24, .microcode = 219}, milan,
+               64);
+    check_vcek(SNP_GENOA,
+               &(struct snp_tcb){.bootloader = 10, .tee = 127, .snp = 23, .microcode = 25}, genoa,
+               64);
+    check_vcek(SNP_TURIN, &(struct snp_tcb){.fmc = 2, .bootloader = 1, .snp = 3, .microcode = 128},
+               turin, 8);
 }
 
 /* ---- keys ---- */
 
 static void vcek_key_is_of_chip_and_tcb(void)
 {
-    const struct snp_tcb tcb = {.bootloader = 1, .snp = 2, .microcode = 3}, newer = {.bootloader = 1, .snp = 2, .microcode = 4};
+    const struct snp_tcb tcb = {.bootloader = 1, .snp = 2, .microcode = 3},
+                         newer = {.bootloader = 1, .snp = 2, .microcode = 4};
     auto_pkey EVP_PKEY *a = NULL, *same = NULL, *chip = NULL, *level = NULL, *other = NULL;
     auto_x509 X509 *c1 = vcek_of(SNP_MILAN, 0, &tcb, &a), *c2 = vcek_of(SNP_MILAN, 0, &tcb, &same),
-                   *c3 = vcek_of(SNP_MILAN, 1, &tcb, &chip), *c4 = vcek_of(SNP_MILAN, 0, &newer, &level),
+                   *c3 = vcek_of(SNP_MILAN, 1, &tcb, &chip),
+                   *c4 = vcek_of(SNP_MILAN, 0, &newer, &level),
                    *c5 = vcek_of(SNP_GENOA, 0, &tcb, &other);
     uint8_t one[64], two[64];
 
@@ -395,7 +408,8 @@ TEST_MAIN("ca", {"a folder that cannot be is refused", a_folder_that_cannot_be_i
           {"files are for the owner only", files_are_for_the_owner_only},
           {"damaged files are noticed", damaged_files_are_noticed},
           {"a damaged VCEK is made again", a_damaged_vcek_is_made_again},
-          {"CA certificates have AMD's profile and our marks", ca_certificates_have_amds_profile_and_our_marks},
+          {"CA certificates have AMD's profile and our marks",
+           ca_certificates_have_amds_profile_and_our_marks},
           {"a VCEK carries exactly AMD's extensions", vcek_carries_exactly_amds_extensions},
           {"a VCEK key is of chip and TCB", vcek_key_is_of_chip_and_tcb},
           {"same seed, same chain in another folder", same_seed_same_chain_in_another_folder},

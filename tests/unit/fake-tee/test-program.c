@@ -1,4 +1,5 @@
-/* test-program.c - the fake-tee program as a user meets it: wrong use first, then its three commands. */
+/* test-program.c - the fake-tee program as a user meets it: wrong use first, then its three
+ * commands. */
 #include "tests/testlib/testlib.h"
 #include "tests/unit/fake-tee/chain.h"
 
@@ -18,11 +19,13 @@
 
 extern char **environ;
 
-/* Starts the program in the test's folder with words split at blanks; stdout to `out`, stderr to `err`. */
+/* Starts the program in the test's folder with words split at blanks; stdout to `out`, stderr to
+ * `err`. */
 static pid_t start(const char *words, int out)
 {
     static const char setup[] = "cd \"$0\" && exec \"$FAKE_TEE\" $1 2>stderr";
-    char *argv[] = {(char *)"sh", (char *)"-c", (char *)setup, (char *)t_tmpdir(), (char *)words, NULL};
+    char *argv[] = {(char *)"sh",       (char *)"-c",  (char *)setup,
+                    (char *)t_tmpdir(), (char *)words, NULL};
     posix_spawn_file_actions_t actions;
     char link[512];
     pid_t pid = -1;
@@ -110,8 +113,10 @@ static void report_is_repeatable_and_verifies(void)
         char words[256];
         for (int k = 1; k <= 2; k++) {
             (void)snprintf(words, sizeof(words),
-                           "report -p %s --seed " TEST_CHAIN_SEED " --dir d --report-data 0102 --host-data ff --vmpl 3 --chip 2 "
-                           "--policy 0xb0000 --report-version 5 --out r%d.bin --certs c.bin", products[i], k);
+                           "report -p %s --seed " TEST_CHAIN_SEED
+                           " --dir d --report-data 0102 --host-data ff --vmpl 3 --chip 2 "
+                           "--policy 0xb0000 --report-version 5 --out r%d.bin --certs c.bin",
+                           products[i], k);
             T_EQ_INT(run(words), 0);
         }
         slurp("r1.bin", &one);
@@ -124,7 +129,9 @@ static void report_is_repeatable_and_verifies(void)
         T_EQ_MEM(report.report_data, "\1\2\0\0", 4);
         T_EQ_MEM(report.host_data, "\xff\0", 2);
         T_OK(snp_certs_decode(table.data, table.len, &certs, &err), &err);
-        T_OK(cmn_x509_load(env, cmn_buf_bytes(&snp_certs_find(&certs, SNP_CERT_VCEK)->bytes), &vcek, &err), &err);
+        T_OK(cmn_x509_load(env, cmn_buf_bytes(&snp_certs_find(&certs, SNP_CERT_VCEK)->bytes), &vcek,
+                           &err),
+             &err);
         T_OK(snp_report_verify(env, one.data, X509_get0_pubkey(vcek), &err), &err);
     }
 }
@@ -164,7 +171,8 @@ static void psp_serves_until_it_is_told_to_stop(void)
     T_OK(snp_psp_get_report(path, data, 0, raw, &certs, &err), &err);
     T_EQ_INT(raw[0x50], 0x42);
     T_EQ_INT(certs.n, 3);
-    T_EQ_INT(run("psp --seed " TEST_CHAIN_SEED " --dir d --socket p.sock"), 3); /* the place is taken */
+    T_EQ_INT(run("psp --seed " TEST_CHAIN_SEED " --dir d --socket p.sock"),
+             3); /* the place is taken */
     T_EQ_INT(kill(pid, SIGTERM), 0);
     T_EQ_INT(finish(pid), 0);
     T_TRUE(access(path, F_OK) < 0);

@@ -1,6 +1,6 @@
 /*
- * test-psp-server.c - both ends of the PSP's socket against a hostile other end: the server goes on serving
- * whatever guests send, and the guest's client refuses whatever a broken PSP answers.
+ * test-psp-server.c - both ends of the PSP's socket against a hostile other end: the server goes on
+ * serving whatever guests send, and the guest's client refuses whatever a broken PSP answers.
  */
 #include "tests/testlib/testlib.h"
 #include "tests/unit/fake-tee/chain.h"
@@ -86,9 +86,10 @@ static struct ftee_psp_server *server(struct seen *seen)
         T_OK(ftee_psp_launch_start(env, ca, &(struct ftee_launch){0}, &psp, &err), &err);
         T_OK(ftee_psp_launch_finish(psp, NULL, &err), &err);
     }
-    T_OK(ftee_psp_server_new(psp, &(struct ftee_psp_server_opts){.listen_fd = listen_here(),
-                                                                 .observe = seen ? observe : NULL,
-                                                                 .ctx = seen},
+    T_OK(ftee_psp_server_new(psp,
+                             &(struct ftee_psp_server_opts){.listen_fd = listen_here(),
+                                                            .observe = seen ? observe : NULL,
+                                                            .ctx = seen},
                              &s, &err),
          &err);
     return s;
@@ -97,8 +98,10 @@ static struct ftee_psp_server *server(struct seen *seen)
 static void request(uint8_t out[REQUEST_BYTES], uint8_t data, uint32_t vmpl, uint8_t flags)
 {
     memset(out, 0, REQUEST_BYTES);
-    snp_psp_frame_encode(&(struct snp_psp_frame){.type = SNP_MSG_REPORT_REQ, .flags = flags,
-                                                 .body_len = SNP_REPORT_REQ_BYTES}, out);
+    snp_psp_frame_encode(&(struct snp_psp_frame){.type = SNP_MSG_REPORT_REQ,
+                                                 .flags = flags,
+                                                 .body_len = SNP_REPORT_REQ_BYTES},
+                         out);
     memset(out + SNP_PSP_HEADER_BYTES, data, 64);
     cmn_put_u32le(out + SNP_PSP_HEADER_BYTES + 64, vmpl);
 }
@@ -343,7 +346,8 @@ static void client_names_what_it_cannot_reach(void)
     (void)close(fd); /* the file stays, nobody listens */
     T_ERR(snp_psp_get_report(path, data, 0, raw, NULL, &err), -ECONNREFUSED, &err, path);
     T_EQ_INT(err.reason, CMN_REASON_PSP_UNREACHABLE);
-    T_ERR(snp_psp_get_report("/nowhere/psp.sock", data, 0, raw, NULL, &err), -ENOENT, &err, "/nowhere");
+    T_ERR(snp_psp_get_report("/nowhere/psp.sock", data, 0, raw, NULL, &err), -ENOENT, &err,
+          "/nowhere");
     memset(longer, 'a', sizeof(longer) - 1);
     longer[sizeof(longer) - 1] = 0;
     T_ERR(snp_psp_get_report(longer, data, 0, raw, NULL, &err), -ENAMETOOLONG, &err, "199");
@@ -358,7 +362,8 @@ static void all_is_freed(void)
 }
 
 TEST_MAIN("psp-server",
-          {"reserved fields and bad levels get status 0x16", reserved_fields_and_bad_levels_get_status_0x16},
+          {"reserved fields and bad levels get status 0x16",
+           reserved_fields_and_bad_levels_get_status_0x16},
           {"pieces and pipelines are served", pieces_and_pipelines_are_served},
           {"nonsense ends only its own connection", nonsense_ends_only_its_own_connection},
           {"one connection too many is closed", one_connection_too_many_is_closed},

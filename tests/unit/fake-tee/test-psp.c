@@ -47,11 +47,13 @@ static void what_the_firmware_refuses(void)
     uint32_t status = 0;
     struct cmn_err err = {0};
 
-    T_ERR(ftee_psp_launch_start(env, ca_of(SNP_GENOA), &(struct ftee_launch){.report_version = 6}, &psp, &err),
+    T_ERR(ftee_psp_launch_start(env, ca_of(SNP_GENOA), &(struct ftee_launch){.report_version = 6},
+                                &psp, &err),
           -EINVAL, &err, "version 6");
     T_OK(ftee_psp_launch_start(env, ca_of(SNP_GENOA), &(struct ftee_launch){0}, &psp, &err), &err);
     T_ERR(ftee_psp_report(psp, data, 0, raw, &status, &err), -EBUSY, &err, "not launched");
-    T_ERR(ftee_psp_launch_update(psp, FTEE_PAGE_NORMAL, 0, NULL, &err), -EINVAL, &err, "page type 1");
+    T_ERR(ftee_psp_launch_update(psp, FTEE_PAGE_NORMAL, 0, NULL, &err), -EINVAL, &err,
+          "page type 1");
     T_ERR(ftee_psp_launch_update(psp, FTEE_PAGE_ZERO, 0, page, &err), -EINVAL, &err, "page type 3");
     T_OK(ftee_psp_launch_finish(psp, NULL, &err), &err);
     T_ERR(ftee_psp_launch_update(psp, FTEE_PAGE_NORMAL, 0, page, &err), -EBUSY, &err, "already");
@@ -98,7 +100,8 @@ static void reports_of_every_product_verify(void)
 {
     for (unsigned p = 0; p < SNP_PRODUCT_COUNT; p++)
         for (uint32_t version = 2; version <= 5; version++) {
-            struct ftee_psp *psp = launched((enum snp_product)p, &(struct ftee_launch){.report_version = version});
+            struct ftee_psp *psp =
+                launched((enum snp_product)p, &(struct ftee_launch){.report_version = version});
             uint8_t data[64] = {7}, raw[SNP_REPORT_BYTES];
             auto_buf struct cmn_buf table = {0};
             auto_certs struct snp_certs certs = {0};
@@ -114,9 +117,15 @@ static void reports_of_every_product_verify(void)
             T_OK(ftee_psp_certs(psp, &table), NULL);
             T_EQ_INT(table.len % 4096, 0);
             T_OK(snp_certs_decode(table.data, table.len, &certs, &err), &err);
-            T_OK(cmn_x509_load(env, cmn_buf_bytes(&snp_certs_find(&certs, SNP_CERT_VCEK)->bytes), &vcek, &err), &err);
-            T_OK(cmn_x509_load(env, cmn_buf_bytes(&snp_certs_find(&certs, SNP_CERT_ASK)->bytes), &ask, &err), &err);
-            T_OK(cmn_x509_load(env, cmn_buf_bytes(&snp_certs_find(&certs, SNP_CERT_ARK)->bytes), &ark, &err), &err);
+            T_OK(cmn_x509_load(env, cmn_buf_bytes(&snp_certs_find(&certs, SNP_CERT_VCEK)->bytes),
+                               &vcek, &err),
+                 &err);
+            T_OK(cmn_x509_load(env, cmn_buf_bytes(&snp_certs_find(&certs, SNP_CERT_ASK)->bytes),
+                               &ask, &err),
+                 &err);
+            T_OK(cmn_x509_load(env, cmn_buf_bytes(&snp_certs_find(&certs, SNP_CERT_ARK)->bytes),
+                               &ark, &err),
+                 &err);
             auto_pkey EVP_PKEY *key = X509_get_pubkey(vcek), *ask_key = X509_get_pubkey(ask),
                                *ark_key = X509_get_pubkey(ark);
             T_EQ_INT(X509_verify(vcek, ask_key), 1);
@@ -154,7 +163,8 @@ static void openssl_verifies_the_chain(void)
     (void)snprintf(cmd, sizeof(cmd), "%s/vcek.der", dir);
     T_OK(cmn_file_write(cmd, der.data, der.len, 0600, NULL), NULL);
     (void)snprintf(cmd, sizeof(cmd),
-                   "cd %s && for c in ark ask vcek; do openssl x509 -inform der -in $c.der -out $c.pem || exit 1; "
+                   "cd %s && for c in ark ask vcek; do openssl x509 -inform der -in $c.der -out "
+                   "$c.pem || exit 1; "
                    "done && openssl verify -x509_strict -CAfile ark.pem ask.pem && "
                    "openssl verify -CAfile ark.pem -untrusted ask.pem vcek.pem",
                    dir);
@@ -170,7 +180,8 @@ static void same_seed_same_bytes(void)
         auto_env struct cmn_env *guest = NULL;
         struct ftee_psp *psp = NULL;
         T_OK(cmn_env_derive((ca_of(SNP_GENOA), env), "guest", &guest, NULL), NULL);
-        T_OK(ftee_psp_launch_start(guest, ca_of(SNP_GENOA), &(struct ftee_launch){0}, &psp, NULL), NULL);
+        T_OK(ftee_psp_launch_start(guest, ca_of(SNP_GENOA), &(struct ftee_launch){0}, &psp, NULL),
+             NULL);
         T_OK(ftee_psp_launch_finish(psp, NULL, NULL), NULL);
         T_OK(ftee_psp_report(psp, data, 0, reports[i], &status, NULL), NULL);
         ftee_psp_free(psp);
@@ -213,7 +224,8 @@ static void the_socket_serves_and_survives_nonsense(void)
 {
     struct ftee_psp *psp = launched(SNP_GENOA, &(struct ftee_launch){0});
     struct ftee_psp_server *server = NULL;
-    uint8_t data[64] = {5}, raw[SNP_REPORT_BYTES], huge[16] = "PSP1\x05\x00\x00\x00\xff\xff\xff\xff";
+    uint8_t data[64] = {5}, raw[SNP_REPORT_BYTES],
+            huge[16] = "PSP1\x05\x00\x00\x00\xff\xff\xff\xff";
     auto_certs struct snp_certs certs = {0};
     struct snp_report r;
     struct cmn_err err = {0};
@@ -222,8 +234,12 @@ static void the_socket_serves_and_survives_nonsense(void)
 
     (void)snprintf(path, sizeof(path), "%s/psp.sock", t_tmpdir());
     T_ERR(snp_psp_get_report(path, data, 0, raw, &certs, &err), -ENOENT, &err, "psp.sock");
-    T_OK(ftee_psp_server_new(psp, &(struct ftee_psp_server_opts){.listen_fd = listen_on(path), .tap = flip_measurement,
-                                                                 .ctx = &taps}, &server, &err), &err);
+    T_OK(ftee_psp_server_new(psp,
+                             &(struct ftee_psp_server_opts){.listen_fd = listen_on(path),
+                                                            .tap = flip_measurement,
+                                                            .ctx = &taps},
+                             &server, &err),
+         &err);
     is_dropped(path, "GET / HTTP/1.1\r\n\r\n", 18);
     is_dropped(path, huge, sizeof(huge));
     T_ERR(snp_psp_get_report(path, data, 9, raw, NULL, &err), -EINVAL, &err, "0x16");
@@ -247,7 +263,8 @@ static void all_is_freed(void)
 }
 
 TEST_MAIN("psp", {"what the firmware refuses", what_the_firmware_refuses},
-          {"the launch digest is the chain over the pages", launch_digest_is_the_chain_over_the_pages},
+          {"the launch digest is the chain over the pages",
+           launch_digest_is_the_chain_over_the_pages},
           {"reports of every product and version verify", reports_of_every_product_verify},
           {"openssl verifies the chain", openssl_verifies_the_chain},
           {"same seed, same bytes", same_seed_same_bytes},

@@ -48,9 +48,12 @@ int face_call(struct face *f, const char *method, const char *path, const char *
 
     if (query)
         *query++ = 0;
-    struct cmn_http_request req = {.method = method, .path = uri, .query = query ? query : "",
+    struct cmn_http_request req = {.method = method,
+                                   .path = uri,
+                                   .query = query ? query : "",
                                    .body = cmn_bytes(body ? body : "", body ? strlen(body) : 0),
-                                   .header = header, .impl = f};
+                                   .header = header,
+                                   .impl = f};
     f->seen[0] = f->set_cookie[0] = 0;
     kbs_handle(f->kbs, &req, &resp);
     int status = resp.status;
@@ -83,7 +86,8 @@ void face_challenge(struct face *f, const char *tee, char nonce[64])
     auto_json json_t *answer = NULL;
     char req[128];
 
-    (void)snprintf(req, sizeof(req), "{\"version\":\"0.4.0\",\"tee\":\"%s\",\"extra-params\":{}}", tee);
+    (void)snprintf(req, sizeof(req), "{\"version\":\"0.4.0\",\"tee\":\"%s\",\"extra-params\":{}}",
+                   tee);
     T_EQ_INT(face_call(f, "POST", "/kbs/v0/auth", req), 200);
     T_OK(cmn_json_load(cmn_buf_bytes(&f->body), 8, &answer, NULL), NULL);
     const char *text = cmn_json_str(answer, "nonce");
@@ -112,9 +116,9 @@ char *face_sample(struct cmn_env *env, EVP_PKEY *key, const char *nonce, const c
     auto_json json_t *runtime = face_runtime(env, key, nonce, additional, digest);
     auto_free char *b64 = cmn_b64(CMN_B64_STD, digest, sizeof(digest));
     auto_json json_t *body = json_pack(
-        "{s:O?, s:{s:s, s:O}, s:{s:{s:s, s:s}, s:s}}", "init-data", init_data, "runtime-data", "nonce",
-        nonce, "tee-pubkey", json_object_get(runtime, "tee-pubkey"), "tee-evidence", "primary_evidence",
-        "svn", "1", "report_data", b64, "additional_evidence", additional);
+        "{s:O?, s:{s:s, s:O}, s:{s:{s:s, s:s}, s:s}}", "init-data", init_data, "runtime-data",
+        "nonce", nonce, "tee-pubkey", json_object_get(runtime, "tee-pubkey"), "tee-evidence",
+        "primary_evidence", "svn", "1", "report_data", b64, "additional_evidence", additional);
 
     return cmn_json_dump(body);
 }
@@ -127,7 +131,8 @@ char *face_sample_token(struct face *f, struct cmn_env *env, EVP_PKEY *key)
     face_challenge(f, "sample", nonce);
     auto_free char *body = face_sample(env, key, nonce, "", NULL);
     if (face_call(f, "POST", "/kbs/v0/attest", body) != 200 ||
-        cmn_json_load(cmn_buf_bytes(&f->body), 8, &answer, NULL) < 0 || !cmn_json_str(answer, "token"))
+        cmn_json_load(cmn_buf_bytes(&f->body), 8, &answer, NULL) < 0 ||
+        !cmn_json_str(answer, "token"))
         return NULL;
     return strdup(cmn_json_str(answer, "token"));
 }

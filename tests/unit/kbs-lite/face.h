@@ -7,10 +7,10 @@
 
 struct face {
     struct kbs *kbs;
-    char cookie[128];        /* sent as Cookie when not empty */
+    char cookie[128];         /* sent as Cookie when not empty */
     char authorization[8192]; /* sent as Authorization when not empty */
-    char seen[4096];         /* of the last request: "name outcome reason; ..." */
-    struct cmn_buf body;     /* of the last answer */
+    char seen[4096];          /* of the last request: "name outcome reason; ..." */
+    struct cmn_buf body;      /* of the last answer */
     char set_cookie[128];
 };
 

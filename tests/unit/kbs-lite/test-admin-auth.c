@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define POLICY_PREFIX "errors/AdminAuthAccess\",\"detail\":\"admin access denied for endpoint resource-policy: "
+#define POLICY_PREFIX                                                                              \
+    "errors/AdminAuthAccess\",\"detail\":\"admin access denied for endpoint resource-policy: "
 
 static struct cmn_env *env;
 
@@ -37,7 +38,8 @@ static EVP_PKEY *make_key(const char *kind)
     if (strcmp(kind, "RS256") == 0)
         T_OK(cmn_rsa_generate(env, 2048, &key, NULL), NULL);
     else
-        T_OK(cmn_ec_generate(env, strcmp(kind, "ES384") == 0 ? "P-384" : "P-256", &key, NULL), NULL);
+        T_OK(cmn_ec_generate(env, strcmp(kind, "ES384") == 0 ? "P-384" : "P-256", &key, NULL),
+             NULL);
     return key;
 }
 
@@ -54,8 +56,9 @@ static char *jwt(EVP_PKEY *key, const char *alg, const char *sign_as, const char
     auto_free char *p = cmn_b64(CMN_B64_URL, payload, strlen(payload));
     T_OK(cmn_buf_printf(&out, "%s.%s", h, p), NULL);
     if (strncmp(sign_as, "ES", 2) == 0) {
-        T_OK(cmn_ecdsa_sign(env, key, strcmp(sign_as, "ES256") == 0 ? "SHA256" : "SHA384", cmn_buf_bytes(&out),
-                            &sig, NULL), NULL);
+        T_OK(cmn_ecdsa_sign(env, key, strcmp(sign_as, "ES256") == 0 ? "SHA256" : "SHA384",
+                            cmn_buf_bytes(&out), &sig, NULL),
+             NULL);
     } else if (strcmp(sign_as, "none") != 0) {
         EVP_MD_CTX *ctx = EVP_MD_CTX_new();
         const char *md = strcmp(sign_as, "RS256") == 0 ? "SHA256" : NULL;
@@ -75,10 +78,13 @@ static void start(struct face *f, EVP_PKEY *key)
     struct cmn_err err = {0};
     pem_of(key, &pem);
     struct kbs_admin_issuer issuer = {"me", "KBS", cmn_buf_bytes(&pem)};
-    static const struct kbs_admin_acl acls[] = {{"admin", "^/kbs/v0/.*$"},
-                                                {"writer", "^/kbs/v0/resource/team-[a-z]+/[^/]+/[a-z]+$"}};
-    struct kbs_config config = {.admin = KBS_ADMIN_AUTHENTICATED, .admin_issuers = &issuer,
-                                .n_admin_issuers = 1, .admin_acls = acls, .n_admin_acls = 2};
+    static const struct kbs_admin_acl acls[] = {
+        {"admin", "^/kbs/v0/.*$"}, {"writer", "^/kbs/v0/resource/team-[a-z]+/[^/]+/[a-z]+$"}};
+    struct kbs_config config = {.admin = KBS_ADMIN_AUTHENTICATED,
+                                .admin_issuers = &issuer,
+                                .n_admin_issuers = 1,
+                                .admin_acls = acls,
+                                .n_admin_acls = 2};
     T_OK(kbs_new(env, &config, &f->kbs, &err), &err);
     face_observe(f);
 }
@@ -90,7 +96,7 @@ static void bearer(struct face *f, char *token)
 }
 
 #define PAYLOAD(exp, rest) "{\"iss\":\"me\",\"aud\":[\"x\",\"KBS\"],\"exp\":" exp rest "}"
-#define GOOD PAYLOAD("1767229200", ",\"role\":\"admin\"")
+#define GOOD               PAYLOAD("1767229200", ",\"role\":\"admin\"")
 
 static void requests_without_a_good_token_are_refused(void)
 {
@@ -103,8 +109,10 @@ static void requests_without_a_good_token_are_refused(void)
         {"ES384", "ES256", GOOD},
         {"ES256", "ES256", PAYLOAD("1767225539", ",\"role\":\"admin\"")}, /* 61 s ago */
         {"ES256", "ES256", "{\"iss\":\"me\",\"aud\":\"KBS\",\"role\":\"admin\"}"},
-        {"ES256", "ES256", "{\"iss\":\"you\",\"aud\":\"KBS\",\"role\":\"admin\",\"exp\":1767229200}"},
-        {"ES256", "ES256", "{\"iss\":\"me\",\"aud\":\"other\",\"role\":\"admin\",\"exp\":1767229200}"},
+        {"ES256", "ES256",
+         "{\"iss\":\"you\",\"aud\":\"KBS\",\"role\":\"admin\",\"exp\":1767229200}"},
+        {"ES256", "ES256",
+         "{\"iss\":\"me\",\"aud\":\"other\",\"role\":\"admin\",\"exp\":1767229200}"},
         {"ES256", "ES256", "{\"aud\":\"KBS\",\"role\":\"admin\",\"exp\":1767229200}"},
         {"ES256", "ES256", "[]"},
     };
@@ -116,15 +124,18 @@ static void requests_without_a_good_token_are_refused(void)
                 POLICY_PREFIX "Failed to parse HTTP Auth Bearer header\"}");
     T_TRUE(face_saw(&f, "kbs.admin refused admin.denied"));
     (void)snprintf(f.authorization, sizeof(f.authorization), "Basic abc");
-    face_expect(&f, "GET", "/kbs/v0/resource-policy", NULL, 401, "Failed to parse HTTP Auth Bearer header");
+    face_expect(&f, "GET", "/kbs/v0/resource-policy", NULL, 401,
+                "Failed to parse HTTP Auth Bearer header");
     for (size_t i = 0; i < CMN_ARRAY_SIZE(cases); i++) {
         bearer(&f, jwt(key, cases[i].alg, cases[i].sign_as, cases[i].payload));
         face_expect(&f, "GET", "/kbs/v0/resource-policy", NULL, 401,
-                    POLICY_PREFIX "Admin access denied: Cannot verify token with any of the issuers\"}");
+                    POLICY_PREFIX
+                    "Admin access denied: Cannot verify token with any of the issuers\"}");
     }
     bearer(&f, jwt(other, "ES256", "ES256", GOOD));
     face_expect(&f, "POST", "/kbs/v0/resource/a/b/c", "x", 401,
-                "errors/AdminAuthInitialization\",\"detail\":\"failed to initialize [admin] configuration: Admin "
+                "errors/AdminAuthInitialization\",\"detail\":\"failed to initialize [admin] "
+                "configuration: Admin "
                 "access denied: Cannot verify token with any of the issuers\"}");
     face_done(&f);
 }
@@ -136,9 +147,11 @@ static void roles_are_held_to_their_endpoints(void)
 
     start(&f, key);
     bearer(&f, jwt(key, "ES256", "ES256", PAYLOAD("1767229200", "")));
-    face_expect(&f, "GET", "/kbs/v0/resource-policy", NULL, 401,
-                POLICY_PREFIX "Admin access denied: Failed to parse claims from token: AdminAccessDenied { reason: "
-                              "\\\"Missing required `role` claim in JWT\\\" }\"}");
+    face_expect(
+        &f, "GET", "/kbs/v0/resource-policy", NULL, 401,
+        POLICY_PREFIX
+        "Admin access denied: Failed to parse claims from token: AdminAccessDenied { reason: "
+        "\\\"Missing required `role` claim in JWT\\\" }\"}");
     bearer(&f, jwt(key, "ES256", "ES256", PAYLOAD("1767229200", ",\"role\":\"writer\"")));
     face_expect(&f, "GET", "/kbs/v0/resource-policy", NULL, 401,
                 "Admin access denied: Role writer not allowed for path /kbs/v0/resource-policy\"}");
@@ -173,8 +186,10 @@ static void configurations_that_would_not_restrict_are_refused(void)
     pem_of(key, &pem);
     const struct kbs_admin_issuer issuer = {.public_key_pem = cmn_buf_bytes(&pem)};
     const struct kbs_admin_issuer no_key = {.public_key_pem = cmn_bytes("x", 1)};
-    static const struct kbs_admin_acl acls[] = {
-        {"admin", "/kbs/v0/.*$"}, {"admin", "^/kbs/v0/.*"}, {"admin", "^/kbs/(v0$"}, {NULL, "^/kbs/v0$"}};
+    static const struct kbs_admin_acl acls[] = {{"admin", "/kbs/v0/.*$"},
+                                                {"admin", "^/kbs/v0/.*"},
+                                                {"admin", "^/kbs/(v0$"},
+                                                {NULL, "^/kbs/v0$"}};
     struct kbs_config config = {.admin = KBS_ADMIN_AUTHENTICATED};
     struct cmn_err err = {0};
     struct kbs *kbs = NULL;
@@ -198,13 +213,18 @@ static void deny_all_denies(void)
 
     T_OK(kbs_new(env, &config, &f.kbs, NULL), NULL);
     face_observe(&f);
-    face_expect(&f, "GET", "/kbs/v0/resource-policy", NULL, 401,
-                POLICY_PREFIX "Admin access denied: Admin access denied as DenyAll authorization_mode is enabled\"}");
+    face_expect(
+        &f, "GET", "/kbs/v0/resource-policy", NULL, 401,
+        POLICY_PREFIX
+        "Admin access denied: Admin access denied as DenyAll authorization_mode is enabled\"}");
     face_done(&f);
     cmn_env_unref(env);
 }
 
-TEST_MAIN("kbs-admin-auth", {"requests without a good token are refused", requests_without_a_good_token_are_refused},
-          {"configurations that would not restrict are refused", configurations_that_would_not_restrict_are_refused},
+TEST_MAIN("kbs-admin-auth",
+          {"requests without a good token are refused", requests_without_a_good_token_are_refused},
+          {"configurations that would not restrict are refused",
+           configurations_that_would_not_restrict_are_refused},
           {"roles are held to their endpoints", roles_are_held_to_their_endpoints},
-          {"every kind of key is taken", every_kind_of_key_is_taken}, {"DenyAll denies", deny_all_denies})
+          {"every kind of key is taken", every_kind_of_key_is_taken},
+          {"DenyAll denies", deny_all_denies})

@@ -41,9 +41,12 @@ static const char *no_header(const struct cmn_http_request *req, const char *nam
 static int call(const char *method, const char *path, const char *body, const char *const header[2],
                 struct cmn_http_response *resp)
 {
-    struct cmn_http_request req = {.method = method, .path = path, .query = "",
+    struct cmn_http_request req = {.method = method,
+                                   .path = path,
+                                   .query = "",
                                    .body = cmn_bytes(body ? body : "", body ? strlen(body) : 0),
-                                   .header = no_header, .impl = (void *)header};
+                                   .header = no_header,
+                                   .impl = (void *)header};
 
     *resp = (struct cmn_http_response){.status = 500};
     seen[0] = 0;
@@ -51,8 +54,8 @@ static int call(const char *method, const char *path, const char *body, const ch
     return resp->status;
 }
 
-static void expect(const char *method, const char *path, const char *body, const char *const header[2],
-                   int status, const char *part)
+static void expect(const char *method, const char *path, const char *body,
+                   const char *const header[2], int status, const char *part)
 {
     struct cmn_http_response resp;
 
@@ -65,13 +68,15 @@ static void expect(const char *method, const char *path, const char *body, const
 static void start(const char *policy_set)
 {
     struct cmn_err err = {0};
-    struct kbs_config config = {.policy_set = policy_set, .test_chain_pem = ftee_ca_chain_pem(ca),
+    struct kbs_config config = {.policy_set = policy_set,
+                                .test_chain_pem = ftee_ca_chain_pem(ca),
                                 .admin = KBS_ADMIN_ALLOW_ALL};
 
     kbs_free(kbs);
     kbs = NULL;
     T_OK(kbs_new(env, &config, &kbs, &err), &err);
-    T_OK(kbs_resource_put(kbs, "default/demo/secret", cmn_bytes(SECRET, strlen(SECRET)), &err), &err);
+    T_OK(kbs_resource_put(kbs, "default/demo/secret", cmn_bytes(SECRET, strlen(SECRET)), &err),
+         &err);
     kbs_set_observer(kbs, observe, NULL);
 }
 
@@ -98,7 +103,8 @@ static void challenge(const char *tee, char cookie[64], char nonce[64])
     auto_json json_t *body = NULL;
     char req[256];
 
-    (void)snprintf(req, sizeof(req), "{\"version\":\"0.4.0\",\"tee\":\"%s\",\"extra-params\":\"\"}", tee);
+    (void)snprintf(req, sizeof(req), "{\"version\":\"0.4.0\",\"tee\":\"%s\",\"extra-params\":\"\"}",
+                   tee);
     T_EQ_INT(call("POST", "/kbs/v0/auth", req, NULL, &resp), 200);
     T_OK(cmn_json_load(cmn_buf_bytes(&resp.body), 8, &body, NULL), NULL);
     (void)snprintf(nonce, 64, "%s", cmn_json_str(body, "nonce"));
@@ -116,7 +122,8 @@ static void bind_data(const char *nonce, uint8_t out[64])
     auto_buf struct cmn_buf jcs = {0};
 
     T_OK(cmn_jwk_from_key(tee_key, &jwk, NULL), NULL);
-    doc = json_pack("{s:s, s:s, s:O}", "additional-evidence", "", "nonce", nonce, "tee-pubkey", jwk);
+    doc =
+        json_pack("{s:s, s:s, s:O}", "additional-evidence", "", "nonce", nonce, "tee-pubkey", jwk);
     T_OK(cmn_json_jcs(doc, &jcs, NULL), NULL);
     memset(out, 0, 64);
     T_OK(cmn_hash(env, "SHA384", jcs.data, jcs.len, out, NULL), NULL);
@@ -140,10 +147,11 @@ static char *attestation(const char *nonce, const char *claimed, size_t flip)
     T_OK(ftee_psp_certs(psp, &table), NULL);
     T_OK(snp_certs_decode(table.data, table.len, &certs, NULL), NULL);
     T_OK(cmn_jwk_from_key(tee_key, &jwk, NULL), NULL);
-    auto_json json_t *body = json_pack(
-        "{s:n, s:{s:s, s:O}, s:{s:{s:o, s:o}, s:s}}", "init-data", "runtime-data", "nonce", claimed,
-        "tee-pubkey", jwk, "tee-evidence", "primary_evidence", "attestation_report",
-        snp_report_to_json(&report), "cert_chain", snp_certs_to_json(&certs), "additional_evidence", "");
+    auto_json json_t *body =
+        json_pack("{s:n, s:{s:s, s:O}, s:{s:{s:o, s:o}, s:s}}", "init-data", "runtime-data",
+                  "nonce", claimed, "tee-pubkey", jwk, "tee-evidence", "primary_evidence",
+                  "attestation_report", snp_report_to_json(&report), "cert_chain",
+                  snp_certs_to_json(&certs), "additional_evidence", "");
     snp_certs_done(&certs);
     return cmn_json_dump(body);
 }
@@ -155,7 +163,8 @@ static int attest(const char *cookie, const char *body)
     int status = call("POST", "/kbs/v0/attest", body, header, &resp);
 
     if (status != 200)
-        T_TRUE(strstr((char *)resp.body.data, "Attestation error: RCAR handshake Attest failed") != NULL);
+        T_TRUE(strstr((char *)resp.body.data, "Attestation error: RCAR handshake Attest failed") !=
+               NULL);
     cmn_http_response_done(&resp);
     return status;
 }
@@ -189,11 +198,12 @@ static void routes_and_errors_are_upstreams(void)
            "\"detail\":\"Plugin auth not found\"}");
     expect("GET", "/kbs/v0/", NULL, NULL, 404, "Plugin  not found");
     expect("GET", "/kbs/v0/resource/a/b/c", NULL, NULL, 401, "Attestation Token not found");
-    expect("POST", "/kbs/v0/auth", "{", NULL, 401, "RCAR handshake Auth failed: deserialize Request");
-    expect("POST", "/kbs/v0/auth", "{\"version\":\"x\",\"tee\":\"snp\",\"extra-params\":\"\"}", NULL, 401,
-           "failed to parse KBS version");
-    expect("POST", "/kbs/v0/auth", "{\"version\":\"0.2.0\",\"tee\":\"snp\",\"extra-params\":\"\"}", NULL,
-           401, "expect =0.4.0 while the request is 0.2.0");
+    expect("POST", "/kbs/v0/auth", "{", NULL, 401,
+           "RCAR handshake Auth failed: deserialize Request");
+    expect("POST", "/kbs/v0/auth", "{\"version\":\"x\",\"tee\":\"snp\",\"extra-params\":\"\"}",
+           NULL, 401, "failed to parse KBS version");
+    expect("POST", "/kbs/v0/auth", "{\"version\":\"0.2.0\",\"tee\":\"snp\",\"extra-params\":\"\"}",
+           NULL, 401, "expect =0.4.0 while the request is 0.2.0");
     T_TRUE(strstr(seen, "rcar.version-mismatch") != NULL);
     expect("POST", "/kbs/v0/attest", "{}", NULL, 401, "RCAR handshake Attest failed");
     T_TRUE(strstr(seen, "rcar.cookie-missing") != NULL);
@@ -222,9 +232,9 @@ static void evidence_of_another_session_is_refused(void)
 static void every_flipped_byte_of_the_signed_part_is_refused(void)
 {
     /* one byte per field that leaves the report readable */
-    static const size_t fields[] = {0x04, 0x08, 0x10, 0x20, 0x38, 0x40, 0x50, 0x90, 0xC0, 0xE0,
-                                    0x110, 0x140, 0x160, 0x187, 0x18A, 0x1A0, 0x1E0, 0x1E8, 0x1EC, 0x1F0,
-                                    0x2A0, 0x2E8};
+    static const size_t fields[] = {0x04,  0x08,  0x10,  0x20,  0x38,  0x40,  0x50,  0x90,
+                                    0xC0,  0xE0,  0x110, 0x140, 0x160, 0x187, 0x18A, 0x1A0,
+                                    0x1E0, 0x1E8, 0x1EC, 0x1F0, 0x2A0, 0x2E8};
     char cookie[64], nonce[64];
 
     if (set_up() < 0)
@@ -291,10 +301,10 @@ static void put_reference_values(bool right)
     auto_buf struct cmn_buf hex = {0};
     for (size_t i = 0; i < 48; i++)
         T_OK(cmn_buf_printf(&hex, "%02x", digest[i]), NULL);
-    auto_json json_t *values = json_pack("{s:[s], s:[i], s:[i], s:[i], s:[i]}", "snp_launch_measurement",
-                                         (char *)hex.data, "snp_bootloader", tcb.bootloader,
-                                         "snp_microcode", tcb.microcode, "snp_snp_svn", tcb.snp,
-                                         "snp_tee_svn", tcb.tee);
+    auto_json json_t *values =
+        json_pack("{s:[s], s:[i], s:[i], s:[i], s:[i]}", "snp_launch_measurement", (char *)hex.data,
+                  "snp_bootloader", tcb.bootloader, "snp_microcode", tcb.microcode, "snp_snp_svn",
+                  tcb.snp, "snp_tee_svn", tcb.tee);
     T_OK(kbs_reference_values_put(kbs, values, &err), &err);
 }
 
@@ -344,8 +354,10 @@ static void policies_that_do_not_parse_are_refused_at_set_time(void)
     start("upstream");
     expect("POST", "/kbs/v0/resource-policy", "{", NULL, 401, "Illegal SetPolicy Request Json");
     expect("POST", "/kbs/v0/resource-policy", "{}", NULL, 401, "No `policy` field");
-    expect("POST", "/kbs/v0/resource-policy", "{\"policy\":\"YQ==\"}", NULL, 401, "Failed to decode policy");
-    expect("POST", "/kbs/v0/resource-policy", "{\"policy\":\"e3t7\"}", NULL, 401, "Failed to load policy");
+    expect("POST", "/kbs/v0/resource-policy", "{\"policy\":\"YQ==\"}", NULL, 401,
+           "Failed to decode policy");
+    expect("POST", "/kbs/v0/resource-policy", "{\"policy\":\"e3t7\"}", NULL, 401,
+           "Failed to load policy");
     expect("GET", "/kbs/v0/resource-policy", NULL, NULL, 200, "[\"resource-policy\"]");
     expect("GET", "/kbs/v0/reference-value/nope", NULL, NULL, 401,
            "No reference value found for the given id: nope");
@@ -363,10 +375,14 @@ static void all_is_freed(void)
 
 TEST_MAIN("kbs", {"routes and errors are upstream's", routes_and_errors_are_upstreams},
           {"evidence of another session is refused", evidence_of_another_session_is_refused},
-          {"a flipped byte in any field is refused", every_flipped_byte_of_the_signed_part_is_refused},
+          {"a flipped byte in any field is refused",
+           every_flipped_byte_of_the_signed_part_is_refused},
           {"a root that is not trusted is refused", root_that_is_not_trusted_is_refused},
-          {"the upstream policy releases whatever the status", upstream_policy_releases_whatever_the_status},
-          {"the affirming policy looks at the measurement", affirming_policy_looks_at_the_measurement},
+          {"the upstream policy releases whatever the status",
+           upstream_policy_releases_whatever_the_status},
+          {"the affirming policy looks at the measurement",
+           affirming_policy_looks_at_the_measurement},
           {"a session ends after five minutes", sessions_end_after_five_minutes},
-          {"policies that do not parse are refused when set", policies_that_do_not_parse_are_refused_at_set_time},
+          {"policies that do not parse are refused when set",
+           policies_that_do_not_parse_are_refused_at_set_time},
           {"all is freed", all_is_freed})

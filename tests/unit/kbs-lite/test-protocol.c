@@ -31,18 +31,22 @@ static void start(struct face *f, const char *policy_set)
 /* An attest body that must be refused, with the reason that the wire does not tell. */
 static void refused(struct face *f, const char *body, const char *reason)
 {
-    face_expect(f, "POST", "/kbs/v0/attest", body, 401,
-                "{\"type\":\"https://github.com/confidential-containers/kbs/errors/AttestationError\","
-                "\"detail\":\"Attestation error: RCAR handshake Attest failed\"}");
+    face_expect(
+        f, "POST", "/kbs/v0/attest", body, 401,
+        "{\"type\":\"https://github.com/confidential-containers/kbs/errors/AttestationError\","
+        "\"detail\":\"Attestation error: RCAR handshake Attest failed\"}");
     T_TRUE(face_saw(f, reason));
 }
 
 static void cookies_that_are_no_session_are_refused(void)
 {
     static const char *const cookies[] = {
-        "kbs-session-id=", "kbs-session-id=00000000000040008000000000000000", "kbs-session-id",
+        "kbs-session-id=",
+        "kbs-session-id=00000000000040008000000000000000",
+        "kbs-session-id",
         "kbs-session-id=00000000000000000000000000000000000000000000000000000000000000000000000000",
-        "x-kbs-session-id=1", "kbs-session-id=%00"};
+        "x-kbs-session-id=1",
+        "kbs-session-id=%00"};
     struct face f = {0};
     char nonce[64];
 
@@ -60,12 +64,18 @@ static void cookies_that_are_no_session_are_refused(void)
 static void attest_bodies_of_wrong_shape_are_refused(void)
 {
     static const char *const bodies[] = {
-        "", "[]", "null", "{}", "{\"runtime-data\":1,\"tee-evidence\":2}",
+        "",
+        "[]",
+        "null",
+        "{}",
+        "{\"runtime-data\":1,\"tee-evidence\":2}",
         "{\"tee-pubkey\":{},\"tee-evidence\":\"{}\"}", /* 0.1.0 */
         "{\"runtime-data\":{\"nonce\":\"x\",\"tee-pubkey\":{\"kty\":\"OKP\"}},"
         "\"tee-evidence\":{\"primary_evidence\":{},\"additional_evidence\":\"\"}}",
-        "{\"runtime-data\":{\"nonce\":\"x\",\"tee-pubkey\":{\"kty\":\"EC\",\"crv\":\"P-256\",\"alg\":\"a\","
-        "\"x\":1,\"y\":\"\"}},\"tee-evidence\":{\"primary_evidence\":{},\"additional_evidence\":\"\"}}"};
+        "{\"runtime-data\":{\"nonce\":\"x\",\"tee-pubkey\":{\"kty\":\"EC\",\"crv\":\"P-256\","
+        "\"alg\":\"a\","
+        "\"x\":1,\"y\":\"\"}},\"tee-evidence\":{\"primary_evidence\":{},\"additional_evidence\":"
+        "\"\"}}"};
     struct face f = {0};
     char nonce[64];
 
@@ -86,7 +96,8 @@ static void sample_evidence_of_another_nonce_or_key_is_refused(void)
     T_OK(cmn_ec_generate(env, "P-256", &other, NULL), NULL);
     face_challenge(&f, "sample", nonce);
     /* evidence over one key, runtime data that names another */
-    auto_free char *good = face_sample(env, key, nonce, "", NULL), *theirs = face_sample(env, other, nonce, "", NULL);
+    auto_free char *good = face_sample(env, key, nonce, "", NULL),
+                   *theirs = face_sample(env, other, nonce, "", NULL);
     auto_json json_t *a = NULL, *b = NULL;
     T_OK(cmn_json_load(cmn_bytes(good, strlen(good)), 16, &a, NULL), NULL);
     T_OK(cmn_json_load(cmn_bytes(theirs, strlen(theirs)), 16, &b, NULL), NULL);
@@ -103,7 +114,8 @@ static void device_evidence_is_judged_by_its_shape(void)
 {
     static const struct {
         const char *text, *reason;
-    } cases[] = {{"x", "rcar.attestation-malformed"}, {"[]", "rcar.attestation-malformed"},
+    } cases[] = {{"x", "rcar.attestation-malformed"},
+                 {"[]", "rcar.attestation-malformed"},
                  {"{\"nvidia\":{}}", "rcar.verifier-missing"}};
     struct face f = {0};
     char nonce[64];
@@ -128,7 +140,8 @@ static void tee_without_verifier_is_refused_at_attest_only(void)
     face_challenge(&f, "tdx", nonce);
     auto_free char *body = face_sample(env, key, nonce, "", NULL);
     refused(&f, body, "rcar.verifier-missing");
-    face_expect(&f, "POST", "/kbs/v0/auth", "{\"version\":\"0.4.0\",\"tee\":\"sev\",\"extra-params\":\"\"}", 401,
+    face_expect(&f, "POST", "/kbs/v0/auth",
+                "{\"version\":\"0.4.0\",\"tee\":\"sev\",\"extra-params\":\"\"}", 401,
                 "Auth failed: deserialize Request");
     face_done(&f);
 }
@@ -137,8 +150,11 @@ static void init_data_that_cannot_be_read_is_refused(void)
 {
     static const struct {
         const char *format, *body;
-    } cases[] = {{"json", "{}"}, {"toml", "not toml"}, {"toml", "algorithm='sha256'\n[data]\n"},
-                 {"toml", "version='1'\n[data]\n"}, {"toml", "version='1'\nalgorithm='sha256'\n"},
+    } cases[] = {{"json", "{}"},
+                 {"toml", "not toml"},
+                 {"toml", "algorithm='sha256'\n[data]\n"},
+                 {"toml", "version='1'\n[data]\n"},
+                 {"toml", "version='1'\nalgorithm='sha256'\n"},
                  {"toml", "version='1'\nalgorithm='md5'\n[data]\n"},
                  {"toml", "version='1'\nalgorithm='sha256'\n[data]\na=1\n"}};
     struct face f = {0};
@@ -147,7 +163,8 @@ static void init_data_that_cannot_be_read_is_refused(void)
     start(&f, "allow-all");
     face_challenge(&f, "sample", nonce);
     for (size_t i = 0; i < CMN_ARRAY_SIZE(cases); i++) {
-        auto_json json_t *init = json_pack("{s:s, s:s}", "format", cases[i].format, "body", cases[i].body);
+        auto_json json_t *init =
+            json_pack("{s:s, s:s}", "format", cases[i].format, "body", cases[i].body);
         auto_free char *body = face_sample(env, key, nonce, "", init);
         refused(&f, body, "rcar.initdata-invalid");
     }
@@ -180,13 +197,19 @@ static void init_data_becomes_claims(void)
     T_EQ_INT(face_call(&f, "POST", "/kbs/v0/attest", body), 200);
     auto_json json_t *header = NULL, *payload = payload_of(&f, &header);
     json_t *cpu = json_object_get(json_object_get(payload, "submods"), "cpu0");
-    json_t *claims = json_object_get(json_object_get(cpu, "ear.veraison.annotated-evidence"), "init_data_claims");
-    T_EQ_INT(json_integer_value(json_object_get(json_object_get(json_object_get(claims, "aa.toml"), "a"), "b")), 1);
+    json_t *claims = json_object_get(json_object_get(cpu, "ear.veraison.annotated-evidence"),
+                                     "init_data_claims");
+    T_EQ_INT(json_integer_value(
+                 json_object_get(json_object_get(json_object_get(claims, "aa.toml"), "a"), "b")),
+             1);
     T_EQ_STR(cmn_json_str(claims, "cdh.toml"), "= no toml");
     T_TRUE(json_object_get(claims, "agent_policy_claims") != NULL);
     T_TRUE(json_object_get(claims, "policy.rego") == NULL);
-    T_EQ_STR(json_string_value(json_object_get(json_object_get(cpu, "ear.veraison.annotated-evidence"), "init_data"))
-                 ? "string" : "nothing", "string");
+    T_EQ_STR(json_string_value(json_object_get(
+                 json_object_get(cpu, "ear.veraison.annotated-evidence"), "init_data"))
+                 ? "string"
+                 : "nothing",
+             "string");
     face_done(&f);
 }
 
@@ -196,7 +219,7 @@ static void expect_keys(const json_t *obj, const char *want)
     const char *name;
     json_t *value;
 
-    json_object_foreach ((json_t *)obj, name, value)
+    json_object_foreach((json_t *)obj, name, value)
         T_OK(cmn_buf_printf(&keys, "%s ", name), NULL);
     T_EQ_STR((char *)keys.data, want);
 }
@@ -220,7 +243,8 @@ static void token_has_the_members_of_upstreams_in_their_order(void)
     expect_keys(json_object_get(cpu, "ear.trustworthiness-vector"),
                 "instance-identity configuration executables file-system hardware runtime-opaque "
                 "storage-opaque sourced-data ");
-    expect_keys(json_object_get(cpu, "ear.veraison.annotated-evidence"), "report_data runtime_data_claims sample ");
+    expect_keys(json_object_get(cpu, "ear.veraison.annotated-evidence"),
+                "report_data runtime_data_claims sample ");
     T_EQ_STR(cmn_json_str(cpu, "ear.status"), "contraindicated"); /* no reference values */
     T_EQ_INT(cmn_json_int(payload, "exp", 0) - cmn_json_int(payload, "iat", 0), 300);
     face_done(&f);
@@ -232,7 +256,8 @@ static void tokens_that_do_not_verify_are_refused(void)
 
     start(&f, "allow-all");
     start(&other, "allow-all"); /* another token key: as after a restart */
-    auto_free char *token = face_sample_token(&f, env, key), *foreign = face_sample_token(&other, env, key);
+    auto_free char *token = face_sample_token(&f, env, key),
+                   *foreign = face_sample_token(&other, env, key);
     T_TRUE(token && foreign);
     f.cookie[0] = 0;
     (void)snprintf(f.authorization, sizeof(f.authorization), "Attestation %s", token);
@@ -298,7 +323,8 @@ static void resource_policy_sees_plugin_path_and_query(void)
     T_TRUE(token != NULL);
     set_policy(&f, "package policy\ndefault allow := false\n"
                    "allow if {\n data.plugin == \"resource\"\n"
-                   " data[\"resource-path\"] == [\"default\", \"demo\", \"secret\"]\n data.query.who == \"a b\"\n}\n");
+                   " data[\"resource-path\"] == [\"default\", \"demo\", \"secret\"]\n "
+                   "data.query.who == \"a b\"\n}\n");
     T_EQ_INT(face_call(&f, "GET", SECRET_PATH "?x&who=a%20b", NULL), 200);
     T_EQ_INT(face_call(&f, "GET", SECRET_PATH "?who=a+b&x=1&", NULL), 200);
     T_EQ_INT(face_call(&f, "GET", "/kbs/v0/resource/default/%64emo/secret?who=a+b", NULL), 200);
@@ -328,16 +354,21 @@ static void policies_that_fail_at_run_time_deny(void)
 static void reference_values_come_back_as_they_were_sent(void)
 {
     static const char *const bad[] = {
-        "", "{}", "{\"type\":\"sample\"}", "{\"type\":\"swid\",\"payload\":\"e30=\"}",
-        "{\"type\":\"sample\",\"payload\":\"e30\"}", "{\"type\":\"sample\",\"payload\":\"W10=\"}",
+        "",
+        "{}",
+        "{\"type\":\"sample\"}",
+        "{\"type\":\"swid\",\"payload\":\"e30=\"}",
+        "{\"type\":\"sample\",\"payload\":\"e30\"}",
+        "{\"type\":\"sample\",\"payload\":\"W10=\"}",
         "{\"version\":\"0.2.0\",\"type\":\"sample\",\"payload\":\"e30=\"}"};
     struct face f = {0};
 
     start(&f, "allow-all");
     for (size_t i = 0; i < CMN_ARRAY_SIZE(bad); i++)
-        face_expect(&f, "POST", "/kbs/v0/reference-value", bad[i], 401,
-                    "\"detail\":\"RVPS configuration failed: Failed to register reference value: register "
-                    "reference value\"");
+        face_expect(
+            &f, "POST", "/kbs/v0/reference-value", bad[i], 401,
+            "\"detail\":\"RVPS configuration failed: Failed to register reference value: register "
+            "reference value\"");
     auto_free char *b64 = cmn_b64(CMN_B64_STD, "{\"a/b\":[\"x\"],\"n\":3}", 19);
     auto_buf struct cmn_buf body = {0};
     T_OK(cmn_buf_printf(&body, "{\"type\":\"sample\",\"payload\":\"%s\"}", b64), NULL);
@@ -352,7 +383,8 @@ static void resources_are_put_and_deleted_by_admins(void)
     struct face f = {0};
 
     start(&f, "allow-all");
-    face_expect(&f, "POST", "/kbs/v0/resource/a/b", "x", 401, "\"detail\":\"Plugin internal error\"");
+    face_expect(&f, "POST", "/kbs/v0/resource/a/b", "x", 401,
+                "\"detail\":\"Plugin internal error\"");
     face_expect(&f, "POST", "/kbs/v0/resource/a/.b/c", "x", 401, "PluginInternalError");
     face_expect(&f, "DELETE", "/kbs/v0/resource/a/b/c", NULL, 401, "PluginInternalError");
     T_TRUE(face_saw(&f, "resource.not-found"));
@@ -374,18 +406,23 @@ static void all_is_freed(void)
     T_TRUE(true);
 }
 
-TEST_MAIN("kbs-protocol", {"cookies that are no session are refused", cookies_that_are_no_session_are_refused},
-          {"attest bodies of the wrong shape are refused", attest_bodies_of_wrong_shape_are_refused},
-          {"sample evidence of another nonce or key is refused", sample_evidence_of_another_nonce_or_key_is_refused},
-          {"device evidence is judged by its shape", device_evidence_is_judged_by_its_shape},
-          {"a TEE without verifier is refused at attest only", tee_without_verifier_is_refused_at_attest_only},
-          {"init-data that cannot be read is refused", init_data_that_cannot_be_read_is_refused},
-          {"tokens that do not verify are refused", tokens_that_do_not_verify_are_refused},
-          {"a denial names what would have to change", denials_name_what_would_have_to_change},
-          {"a policy that fails at run time denies", policies_that_fail_at_run_time_deny},
-          {"init-data becomes claims", init_data_becomes_claims},
-          {"the token has upstream's members in their order", token_has_the_members_of_upstreams_in_their_order},
-          {"the resource policy sees plugin, path and query", resource_policy_sees_plugin_path_and_query},
-          {"reference values come back as they were sent", reference_values_come_back_as_they_were_sent},
-          {"resources are put and deleted by admins", resources_are_put_and_deleted_by_admins},
-          {"all is freed", all_is_freed})
+TEST_MAIN(
+    "kbs-protocol",
+    {"cookies that are no session are refused", cookies_that_are_no_session_are_refused},
+    {"attest bodies of the wrong shape are refused", attest_bodies_of_wrong_shape_are_refused},
+    {"sample evidence of another nonce or key is refused",
+     sample_evidence_of_another_nonce_or_key_is_refused},
+    {"device evidence is judged by its shape", device_evidence_is_judged_by_its_shape},
+    {"a TEE without verifier is refused at attest only",
+     tee_without_verifier_is_refused_at_attest_only},
+    {"init-data that cannot be read is refused", init_data_that_cannot_be_read_is_refused},
+    {"tokens that do not verify are refused", tokens_that_do_not_verify_are_refused},
+    {"a denial names what would have to change", denials_name_what_would_have_to_change},
+    {"a policy that fails at run time denies", policies_that_fail_at_run_time_deny},
+    {"init-data becomes claims", init_data_becomes_claims},
+    {"the token has upstream's members in their order",
+     token_has_the_members_of_upstreams_in_their_order},
+    {"the resource policy sees plugin, path and query", resource_policy_sees_plugin_path_and_query},
+    {"reference values come back as they were sent", reference_values_come_back_as_they_were_sent},
+    {"resources are put and deleted by admins", resources_are_put_and_deleted_by_admins},
+    {"all is freed", all_is_freed})

@@ -1,6 +1,6 @@
 /*
- * test-snp-samples.c - the snp verifier on evidence of real hardware, offline, against AMD's built-in keys.
- * The expected report data is the report's own: nobody knows the nonce any more.
+ * test-snp-samples.c - the snp verifier on evidence of real hardware, offline, against AMD's
+ * built-in keys. The expected report data is the report's own: nobody knows the nonce any more.
  */
 #include "tests/testlib/testlib.h"
 
@@ -40,30 +40,35 @@ static int verify(const char *folder, const char *cert, size_t flip, int64_t now
     T_OK(kbs_roots_new(env, true, cmn_bytes(NULL, 0), &roots, NULL), NULL);
     raw.data[flip] ^= flip ? 1 : 0;
     T_OK(snp_report_decode(raw.data, raw.len, &report, NULL), NULL);
-    T_OK(snp_certs_add(&certs, vlek ? SNP_CERT_VLEK : SNP_CERT_VCEK, cmn_buf_bytes(&der), NULL), NULL);
-    auto_json json_t *evidence = json_pack("{s:o, s:o}", "attestation_report", snp_report_to_json(&report),
-                                           "cert_chain", snp_certs_to_json(&certs));
+    T_OK(snp_certs_add(&certs, vlek ? SNP_CERT_VLEK : SNP_CERT_VCEK, cmn_buf_bytes(&der), NULL),
+         NULL);
+    auto_json json_t *evidence =
+        json_pack("{s:o, s:o}", "attestation_report", snp_report_to_json(&report), "cert_chain",
+                  snp_certs_to_json(&certs));
     int r = kbs_verifier_snp.verify(env,
                                     &(struct kbs_verify_input){.evidence = evidence,
                                                                .report_data = report.report_data,
-                                                               .report_data_len = 64, .roots = roots, .now = now},
+                                                               .report_data_len = 64,
+                                                               .roots = roots,
+                                                               .now = now},
                                     ret, err);
     kbs_roots_free(roots);
     return r;
 }
 
 /*
- * The trustee column of the samples' README, and what strict mode would refuse. Two VCEKs (Genoa v5, Turin v5)
- * were issued in July and August 2025: before that they are not valid yet.
+ * The trustee column of the samples' README, and what strict mode would refuse. Two VCEKs (Genoa
+ * v5, Turin v5) were issued in July and August 2025: before that they are not valid yet.
  */
 static const struct {
     const char *folder, *cert;
-    enum cmn_reason trustee;                /* NONE: accepted */
+    enum cmn_reason trustee;                 /* NONE: accepted */
     enum cmn_reason strict_now, strict_2025; /* first advisory that refuses */
 } samples[] = {
     {"milan-v2-vcek-a", "vcek.der", CMN_REASON_SNP_VERSION_TOO_OLD, 0, 0},
     {"milan-v2-vcek-b-debug", "vcek.der", CMN_REASON_SNP_VERSION_TOO_OLD, 0, 0},
-    {"milan-v3-vlek-aws", "vlek.der", CMN_REASON_NONE, CMN_REASON_SNP_CERT_EXPIRED, CMN_REASON_NONE},
+    {"milan-v3-vlek-aws", "vlek.der", CMN_REASON_NONE, CMN_REASON_SNP_CERT_EXPIRED,
+     CMN_REASON_NONE},
     {"genoa-v3-vcek-certtable", "vcek.der", CMN_REASON_NONE, CMN_REASON_NONE, CMN_REASON_NONE},
     {"genoa-v5-vcek", "vcek.der", CMN_REASON_NONE, CMN_REASON_NONE, CMN_REASON_SNP_CERT_EXPIRED},
     {"turin-v5-vcek", "vcek.der", CMN_REASON_NONE, CMN_REASON_NONE, CMN_REASON_SNP_CERT_EXPIRED},
@@ -119,22 +124,29 @@ static void a_certificate_of_another_product_is_refused(void)
     struct cmn_err err = {0};
     auto_env struct cmn_env *env = NULL;
 
-    if (load("genoa-v5-vcek", "report.bin", &raw) < 0 || load("milan-v2-vcek-a", "vcek.der", &der) < 0)
+    if (load("genoa-v5-vcek", "report.bin", &raw) < 0 ||
+        load("milan-v2-vcek-a", "vcek.der", &der) < 0)
         return;
     T_OK(cmn_env_new_system(&env, NULL), NULL);
     T_OK(kbs_roots_new(env, true, cmn_bytes(NULL, 0), &roots, NULL), NULL);
     T_OK(snp_report_decode(raw.data, raw.len, &report, NULL), NULL);
     T_OK(snp_certs_add(&certs, SNP_CERT_VCEK, cmn_buf_bytes(&der), NULL), NULL);
-    auto_json json_t *evidence = json_pack("{s:o, s:o}", "attestation_report", snp_report_to_json(&report),
-                                           "cert_chain", snp_certs_to_json(&certs));
-    T_ERR(kbs_verifier_snp.verify(env, &(struct kbs_verify_input){.evidence = evidence, .report_data = raw.data,
-                                                                  .report_data_len = 48, .roots = roots},
+    auto_json json_t *evidence =
+        json_pack("{s:o, s:o}", "attestation_report", snp_report_to_json(&report), "cert_chain",
+                  snp_certs_to_json(&certs));
+    T_ERR(kbs_verifier_snp.verify(env,
+                                  &(struct kbs_verify_input){.evidence = evidence,
+                                                             .report_data = raw.data,
+                                                             .report_data_len = 48,
+                                                             .roots = roots},
                                   &claims, &err),
           -EKEYREJECTED, &err, "failed to verify");
     T_EQ_INT(err.reason, CMN_REASON_SNP_CHAIN_INVALID);
     kbs_roots_free(roots);
 }
 
-TEST_MAIN("snp-samples", {"real evidence gets Trustee's verdict", real_evidence_gets_trustees_verdict},
+TEST_MAIN("snp-samples",
+          {"real evidence gets Trustee's verdict", real_evidence_gets_trustees_verdict},
           {"a flipped bit is refused", a_flipped_bit_is_refused},
-          {"a certificate of another product is refused", a_certificate_of_another_product_is_refused})
+          {"a certificate of another product is refused",
+           a_certificate_of_another_product_is_refused})

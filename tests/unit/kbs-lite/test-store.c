@@ -8,14 +8,16 @@
 
 static void keys_that_would_leave_the_folder_are_refused(void)
 {
-    static const char *const keys[] = {"", ".", "..", "../x", ".hidden", "a b", "a\\x2Fb", "a:b", "a\nb", "\xc3\xa9"};
+    static const char *const keys[] = {"",    ".",       "..",  "../x", ".hidden",
+                                       "a b", "a\\x2Fb", "a:b", "a\nb", "\xc3\xa9"};
     struct kbs_store *s = NULL;
     auto_buf struct cmn_buf value = {0};
     struct cmn_err err = {0};
 
     T_OK(kbs_store_dir(t_tmpdir(), &s, &err), &err);
     for (size_t i = 0; i < CMN_ARRAY_SIZE(keys); i++) {
-        T_ERR(s->put(s, "repository", keys[i], cmn_bytes("x", 1), &err), -EINVAL, &err, "key contains invalid characters");
+        T_ERR(s->put(s, "repository", keys[i], cmn_bytes("x", 1), &err), -EINVAL, &err,
+              "key contains invalid characters");
         T_ERR(s->get(s, "repository", keys[i], &value, &err), -EINVAL, &err, "key contains");
         T_ERR(s->del(s, "repository", keys[i], &err), -EINVAL, &err, "key contains");
     }
@@ -82,6 +84,9 @@ static void folder_has_upstreams_layout_and_outlives_the_store(void)
     s->free(s);
 }
 
-TEST_MAIN("kbs-store", {"keys that would leave the folder are refused", keys_that_would_leave_the_folder_are_refused},
+TEST_MAIN("kbs-store",
+          {"keys that would leave the folder are refused",
+           keys_that_would_leave_the_folder_are_refused},
           {"both stores keep what they were given", both_stores_keep_what_they_were_given},
-          {"the folder has upstream's layout and outlives the store", folder_has_upstreams_layout_and_outlives_the_store})
+          {"the folder has upstream's layout and outlives the store",
+           folder_has_upstreams_layout_and_outlives_the_store})

@@ -1,6 +1,6 @@
 /*
- * test-verifier-snp.c - the order of the snp verifier's checks, certificates that do not fit, and the offline
- * store, on evidence of real processors (test-snp-samples.c has their verdicts).
+ * test-verifier-snp.c - the order of the snp verifier's checks, certificates that do not fit, and
+ * the offline store, on evidence of real processors (test-snp-samples.c has their verdicts).
  */
 #include "kbs-lite/lib/verifier.h"
 #include "tests/testlib/testlib.h"
@@ -59,19 +59,22 @@ static json_t *evidence(const struct sample *s, bool with_chain)
 
     if (with_chain)
         T_OK(snp_certs_add(&certs, SNP_CERT_VCEK, cmn_buf_bytes(&s->cert), NULL), NULL);
-    json_t *out = json_pack("{s:o, s:o}", "attestation_report", snp_report_to_json(&s->fields), "cert_chain",
-                            snp_certs_to_json(&certs));
+    json_t *out = json_pack("{s:o, s:o}", "attestation_report", snp_report_to_json(&s->fields),
+                            "cert_chain", snp_certs_to_json(&certs));
     snp_certs_done(&certs);
     return out;
 }
 
-static int verify_with(const struct sample *s, const json_t *ev, const char *dir, struct kbs_claims *claims,
-                       struct cmn_err *err)
+static int verify_with(const struct sample *s, const json_t *ev, const char *dir,
+                       struct kbs_claims *claims, struct cmn_err *err)
 {
-    return kbs_verifier_snp.verify(env, &(struct kbs_verify_input){.evidence = ev,
-                                                                   .report_data = s->fields.report_data,
-                                                                   .report_data_len = 64, .roots = roots,
-                                                                   .vcek_dir = dir, .now = JANUARY_2026},
+    return kbs_verifier_snp.verify(env,
+                                   &(struct kbs_verify_input){.evidence = ev,
+                                                              .report_data = s->fields.report_data,
+                                                              .report_data_len = 64,
+                                                              .roots = roots,
+                                                              .vcek_dir = dir,
+                                                              .now = JANUARY_2026},
                                    claims, err);
 }
 
@@ -115,7 +118,8 @@ static void tampered_reports_are_refused_in_upstreams_order(void)
     expect_refusal(&s, "snp.chain-invalid", "Certificate chain provided by user failed to verify");
     s.fields = good;
     s.fields.measurement[0] ^= 1;
-    expect_refusal(&s, "snp.signature-invalid", "Report signature verification against VEK signature failed");
+    expect_refusal(&s, "snp.signature-invalid",
+                   "Report signature verification against VEK signature failed");
     s.fields = good;
     s.fields.reported_tcb.microcode++; /* the signature is looked at before the TCB */
     expect_refusal(&s, "snp.signature-invalid", NULL);
@@ -145,7 +149,8 @@ static void certificates_that_do_not_fit_are_refused(void)
     struct kbs_claims claims = {0};
     struct cmn_err err = {0};
     (void)json_object_set_new(ev, "cert_chain", json_array());
-    T_ERR(verify_with(&s, ev, NULL, &claims, &err), -EKEYREJECTED, &err, "it must include a VCEK/VLEK");
+    T_ERR(verify_with(&s, ev, NULL, &claims, &err), -EKEYREJECTED, &err,
+          "it must include a VCEK/VLEK");
     done(&s);
     done(&other);
 }
@@ -160,14 +165,19 @@ static void report_data_and_host_data_are_compared(void)
     if (!load("genoa-v5-vcek", &s))
         return;
     auto_json json_t *ev = evidence(&s, true);
-    struct kbs_verify_input in = {.evidence = ev, .report_data = wrong, .report_data_len = 48, .roots = roots,
+    struct kbs_verify_input in = {.evidence = ev,
+                                  .report_data = wrong,
+                                  .report_data_len = 48,
+                                  .roots = roots,
                                   .now = JANUARY_2026};
-    T_ERR(kbs_verifier_snp.verify(env, &in, &claims, &err), -EKEYREJECTED, &err, "Report Data Mismatch. Given: ");
+    T_ERR(kbs_verifier_snp.verify(env, &in, &claims, &err), -EKEYREJECTED, &err,
+          "Report Data Mismatch. Given: ");
     in.report_data = s.fields.report_data;
     in.report_data_len = 64;
     in.init_data = wrong;
     in.init_data_len = 48;
-    T_ERR(kbs_verifier_snp.verify(env, &in, &claims, &err), -EKEYREJECTED, &err, "Host Data Mismatch. Given: ");
+    T_ERR(kbs_verifier_snp.verify(env, &in, &claims, &err), -EKEYREJECTED, &err,
+          "Host Data Mismatch. Given: ");
     T_EQ_STR(cmn_reason_name(err.reason), "snp.host-data-mismatch");
     done(&s);
 }
@@ -195,15 +205,16 @@ static void evidence_without_chain_takes_the_vcek_of_the_store(void)
     if (!load("genoa-v5-vcek", &s) || !load("turin-v5-vcek", &turin))
         return;
     auto_json json_t *ev = evidence(&s, false), *turin_ev = evidence(&turin, false);
-    T_ERR(verify_with(&s, ev, NULL, &claims, &err), -EKEYREJECTED, &err, "Failed to fetch VCEK from any configured source");
+    T_ERR(verify_with(&s, ev, NULL, &claims, &err), -EKEYREJECTED, &err,
+          "Failed to fetch VCEK from any configured source");
     T_EQ_STR(cmn_reason_name(err.reason), "snp.vcek-unavailable");
     T_ERR(verify_with(&s, ev, dir, &claims, &err), -EKEYREJECTED, &err, "vcek.der");
     store(&s, dir, 64, "vcek.der");
     T_OK(verify_with(&s, ev, dir, &claims, &err), &err);
     kbs_claims_done(&claims);
     const struct snp_tcb *t = &turin.fields.reported_tcb;
-    (void)snprintf(name, sizeof(name), "bl%02u_tee%02u_snp%02u_ucode%02u_fmc%02u_vcek.der", t->bootloader, t->tee, t->snp,
-                   t->microcode, t->fmc);
+    (void)snprintf(name, sizeof(name), "bl%02u_tee%02u_snp%02u_ucode%02u_fmc%02u_vcek.der",
+                   t->bootloader, t->tee, t->snp, t->microcode, t->fmc);
     store(&turin, dir, 8, name);
     T_OK(verify_with(&turin, turin_ev, dir, &claims, &err), &err);
     kbs_claims_done(&claims);
@@ -222,8 +233,11 @@ static void all_is_freed(void)
     T_TRUE(true);
 }
 
-TEST_MAIN("kbs-verifier-snp", {"tampered reports are refused in upstream's order", tampered_reports_are_refused_in_upstreams_order},
+TEST_MAIN("kbs-verifier-snp",
+          {"tampered reports are refused in upstream's order",
+           tampered_reports_are_refused_in_upstreams_order},
           {"certificates that do not fit are refused", certificates_that_do_not_fit_are_refused},
           {"report data and host data are compared", report_data_and_host_data_are_compared},
-          {"evidence without chain takes the store's VCEK", evidence_without_chain_takes_the_vcek_of_the_store},
+          {"evidence without chain takes the store's VCEK",
+           evidence_without_chain_takes_the_vcek_of_the_store},
           {"all is freed", all_is_freed})

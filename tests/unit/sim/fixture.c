@@ -1,8 +1,8 @@
 /* fixture.c - see fixture.h. */
+#include "tests/unit/sim/fixture.h"
 #include "common/enc/enc.h"
 #include "common/json/json.h"
 #include "tests/testlib/testlib.h"
-#include "tests/unit/sim/fixture.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -64,9 +64,8 @@ struct cmn_buf fx_tar(const struct fx_entry *entries, size_t n, const char *filt
 
 struct sim_oci_store *fx_image(void)
 {
-    static const struct fx_entry lower[] = {{"etc", 'd', NULL, 0, 0},
-                                            {"etc/motd", 'f', "hello", 0, 0},
-                                            {"gone", 'f', "x", 0, 0}};
+    static const struct fx_entry lower[] = {
+        {"etc", 'd', NULL, 0, 0}, {"etc/motd", 'f', "hello", 0, 0}, {"gone", 'f', "x", 0, 0}};
     static const struct fx_entry upper[] = {{".wh.gone", 'f', "", 0, 0}};
     struct sim_oci_store *s = NULL;
     struct sim_oci_desc layer[2], config, manifest;
@@ -82,14 +81,16 @@ struct sim_oci_store *fx_image(void)
                     layer[0].digest, layer[1].digest) > 0);
     T_OK(sim_oci_store_put(s, SIM_OCI_CONFIG_TYPE, cmn_bytes(conf, strlen(conf)), &config, NULL),
          NULL);
-    T_TRUE(asprintf(&text,
-                    "{\"schemaVersion\":2,\"config\":{\"mediaType\":\"%s\",\"digest\":\"%s\","
-                    "\"size\":%zu},\"layers\":[{\"mediaType\":\"%s\",\"digest\":\"%s\",\"size\":%zu},"
-                    "{\"mediaType\":\"%s\",\"digest\":\"%s\",\"size\":%zu}]}",
-                    config.media_type, config.digest, strlen(conf), type, layer[0].digest, a.len,
-                    type, layer[1].digest, b.len) > 0);
-    T_OK(sim_oci_store_put(s, SIM_OCI_MANIFEST_TYPE, cmn_bytes(text, strlen(text)), &manifest, NULL),
-         NULL);
+    T_TRUE(
+        asprintf(&text,
+                 "{\"schemaVersion\":2,\"config\":{\"mediaType\":\"%s\",\"digest\":\"%s\","
+                 "\"size\":%zu},\"layers\":[{\"mediaType\":\"%s\",\"digest\":\"%s\",\"size\":%zu},"
+                 "{\"mediaType\":\"%s\",\"digest\":\"%s\",\"size\":%zu}]}",
+                 config.media_type, config.digest, strlen(conf), type, layer[0].digest, a.len, type,
+                 layer[1].digest, b.len) > 0);
+    T_OK(
+        sim_oci_store_put(s, SIM_OCI_MANIFEST_TYPE, cmn_bytes(text, strlen(text)), &manifest, NULL),
+        NULL);
     T_OK(sim_oci_store_tag(s, "1", &manifest, NULL), NULL);
     return s;
 }

@@ -8,7 +8,7 @@
 
 struct fx_entry {
     const char *name;
-    char type; /* 'f' file, 'd' folder, 'l' symlink, 'h' hard link, 'c' device, 'p' fifo */
+    char type;        /* 'f' file, 'd' folder, 'l' symlink, 'h' hard link, 'c' device, 'p' fifo */
     const char *text; /* content, or target of a link */
     unsigned mode;    /* 0: 0644, folders 0755 */
     int uid;

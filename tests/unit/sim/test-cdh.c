@@ -18,8 +18,8 @@ static char image[128], bundle[600];
 
 static void setup(void)
 {
-    const struct cmn_http_server_opts opts = {.listen_fd = -1, .address = "127.0.0.1", .body_limit = 1024,
-                                              .handle = sim_registry_handle};
+    const struct cmn_http_server_opts opts = {
+        .listen_fd = -1, .address = "127.0.0.1", .body_limit = 1024, .handle = sim_registry_handle};
     struct cmn_http_server_opts with_ctx = opts;
     struct cmn_err err = {0};
     char location[64];
@@ -126,7 +126,8 @@ static void changed_images_are_refused(void)
         T_TRUE(cdh_pull_image(&cdh, image, bundle, digest, &err) < 0);
         T_EQ_STR(cmn_reason_name(err.reason), cmn_reason_name(cases[i].reason));
         T_TRUE(strstr(err.msg, "from all mirror/mapping locations or original location: image: "));
-        T_TRUE(!in_rootfs("etc/motd") || cases[i].tap == flip_manifest || cases[i].tap == flip_config);
+        T_TRUE(!in_rootfs("etc/motd") || cases[i].tap == flip_manifest ||
+               cases[i].tap == flip_config);
         teardown();
     }
 }
@@ -158,15 +159,17 @@ static void keys_that_do_not_come_refuse_with_upstreams_words(void)
     T_OK(sim_registry_add(reg, "registry.local/hello:1", store, "e", &err), &err);
     T_TRUE(cdh_pull_image(&cdh, image, bundle, digest, &err) < 0);
     T_EQ_INT(err.reason, CMN_REASON_IMAGE_KEY_UNAVAILABLE);
-    T_TRUE(strstr(err.msg, "Failed to decrypt the image layer, please ensure that the decryption key "
-                           "is placed and correct"));
+    T_TRUE(strstr(err.msg,
+                  "Failed to decrypt the image layer, please ensure that the decryption key "
+                  "is placed and correct"));
     teardown();
 }
 
 static void resource_uris(void)
 {
-    static const char *const bad[] = {"", "kbs:", "kbs://", "kbs:///", "http:///a", "kbs+://a/b",
-                                      "kbs:////a", "kbs:///a b", "kbs:///a/../b", "kbs:///a\r\nX: y"};
+    static const char *const bad[] = {
+        "",           "kbs:",      "kbs://",     "kbs:///",       "http:///a",
+        "kbs+://a/b", "kbs:////a", "kbs:///a b", "kbs:///a/../b", "kbs:///a\r\nX: y"};
     for (size_t i = 0; i < CMN_ARRAY_SIZE(bad); i++) {
         auto_buf struct cmn_buf out = {0};
         struct cmn_err err = {0};
@@ -207,7 +210,9 @@ static void malformed_sealed_secrets_are_refused(void)
 
 static void credentials_stay_in_their_folder(void)
 {
-    static const char *const bad[] = {"", "/etc/passwd", "/run/confidential-containers/cdh/kbs",
+    static const char *const bad[] = {"",
+                                      "/etc/passwd",
+                                      "/run/confidential-containers/cdh/kbs",
                                       "/run/confidential-containers/cdh/kbs/",
                                       "/run/confidential-containers/cdh/kbsx/a",
                                       "/run/confidential-containers/cdh/kbs/../a",

@@ -12,8 +12,10 @@
 
 static void bad_references_are_refused(void)
 {
-    static const char *const bad[] = {"", ":1", "UPPER", "a//b", "a/", "/a", "a:", "a:b:c", "a@sha256:12",
-                                      "-a.b/c", "reg.io:port/x", "a b", "x/../y", "../y", "a:-x", "reg.io/"};
+    static const char *const bad[] = {
+        "",      ":1",          "UPPER",  "a//b",          "a/",  "/a",     "a:",
+        "a:b:c", "a@sha256:12", "-a.b/c", "reg.io:port/x", "a b", "x/../y", "../y",
+        "a:-x",  "reg.io/"};
     struct sim_reference ref;
 
     for (size_t i = 0; i < CMN_ARRAY_SIZE(bad); i++) {
@@ -48,8 +50,15 @@ static void references_are_normalised(void)
 
 static void kbs_uris_have_three_parts(void)
 {
-    static const char *const bad[] = {"", "kbs://x/a/b/c", "kbs:///a/b", "kbs:///a/b/c/d", "kbs:///a//c",
-                                      "kbs:///a/b/", "kbs:///../b/c", "kbs:///a/b/c?x", "http:///a/b/c"};
+    static const char *const bad[] = {"",
+                                      "kbs://x/a/b/c",
+                                      "kbs:///a/b",
+                                      "kbs:///a/b/c/d",
+                                      "kbs:///a//c",
+                                      "kbs:///a/b/",
+                                      "kbs:///../b/c",
+                                      "kbs:///a/b/c?x",
+                                      "http:///a/b/c"};
     char path[64];
     struct cmn_err err = {0};
 
@@ -118,12 +127,14 @@ static void check_store(struct sim_oci_store *s)
     auto_buf struct cmn_buf back = {0};
 
     T_OK(sim_oci_store_put(s, "text/plain", cmn_bytes("hello", 5), &desc, &err), &err);
-    T_EQ_STR(desc.digest, "sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824");
+    T_EQ_STR(desc.digest,
+             "sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824");
     T_OK(sim_oci_store_get(s, desc.digest, 5, &back, &err), &err);
     T_EQ_STR((const char *)back.data, "hello");
     T_ERR(sim_oci_store_get(s, desc.digest, 4, &back, &err), -EFBIG, &err, "at most 4");
     T_ERR(sim_oci_store_get(s, D, 9, &back, &err), -ENOENT, &err, "no blob");
-    T_ERR(sim_oci_store_get(s, "sha256:../../index.json", 9, &back, &err), -ENOENT, &err, "no blob");
+    T_ERR(sim_oci_store_get(s, "sha256:../../index.json", 9, &back, &err), -ENOENT, &err,
+          "no blob");
     T_OK(sim_oci_store_tag(s, "t", &desc, &err), &err);
     T_OK(sim_oci_store_tag(s, "t", &desc, &err), &err);
     T_OK(sim_oci_store_find(s, NULL, &found, &err), &err); /* tagging twice left one entry */

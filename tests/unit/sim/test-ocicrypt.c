@@ -1,4 +1,5 @@
-/* test-ocicrypt.c - packets, options, the layer cipher. Vectors: NIST SP 800-38A, ocicrypt-rs data. */
+/* test-ocicrypt.c - packets, options, the layer cipher. Vectors: NIST SP 800-38A, ocicrypt-rs data.
+ */
 #include "common/enc/enc.h"
 #include "sim/image/ocicrypt.h"
 #include "tests/testlib/testlib.h"
@@ -103,13 +104,17 @@ static void sample_key_and_zero_iv_round_trip(void)
     cmn_buf_done(&key);
 }
 
-/* NIST SP 800-38A F.5.5, CTR-AES256: also proves that the counter is the 128-bit big-endian nonce. */
+/* NIST SP 800-38A F.5.5, CTR-AES256: also proves that the counter is the 128-bit big-endian nonce.
+ */
 static void layer_cipher_is_ctr_of_sp800_38a(void)
 {
-    struct cmn_buf key = t_unhex("603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4");
+    struct cmn_buf key =
+        t_unhex("603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4");
     struct cmn_buf nonce = t_unhex("f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff");
-    struct cmn_buf plain = t_unhex("6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e51");
-    struct cmn_buf want = t_unhex("601ec313775789a5b7a7f504bbf3d228f443e3ca4d62b59aca84e990cacaf5c5");
+    struct cmn_buf plain =
+        t_unhex("6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e51");
+    struct cmn_buf want =
+        t_unhex("601ec313775789a5b7a7f504bbf3d228f443e3ca4d62b59aca84e990cacaf5c5");
     struct sim_ocicrypt_private opts = {0};
     struct sim_layer_cipher *c = NULL;
     struct cmn_err err = {0};
@@ -155,8 +160,8 @@ static void annotations_are_read(void)
 
     T_OK(sim_ocicrypt_public_print(hmac, &pub), NULL);
     auto_free char *b64 = cmn_b64(CMN_B64_STD, pub.data, pub.len);
-    auto_json json_t *notes = json_pack("{s:s,s:s}", SIM_OCICRYPT_KEYS_PREFIX "any", "QQ==,Qg==",
-                                        SIM_OCICRYPT_PUBOPTS, b64);
+    auto_json json_t *notes = json_pack("{s:s,s:s}", SIM_OCICRYPT_KEYS_PREFIX "any",
+                                        "QQ==,Qg==", SIM_OCICRYPT_PUBOPTS, b64);
     T_OK(sim_ocicrypt_annotations(notes, &packets, got, &err), &err);
     T_EQ_MEM(got, hmac, 32);
     T_EQ_INT(json_array_size(packets), 2);
@@ -167,8 +172,8 @@ static void annotations_are_read(void)
           "HMAC is not provided");
     T_ERR(sim_ocicrypt_annotations(NULL, &packets, got, &err), -ENODATA, &err,
           "missing private key needed for decryption");
-    T_ERR(sim_ocicrypt_public_parse(text("{\"cipher\":\"AES_256_GCM\"}"), got, &err), -ENOTSUP, &err,
-          "unsupported cipher type AES_256_GCM");
+    T_ERR(sim_ocicrypt_public_parse(text("{\"cipher\":\"AES_256_GCM\"}"), got, &err), -ENOTSUP,
+          &err, "unsupported cipher type AES_256_GCM");
     cmn_env_unref(cmn_take(env));
 }
 

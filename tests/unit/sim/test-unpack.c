@@ -37,7 +37,8 @@ static void on_warning(void *ctx, const char *text)
 static struct sim_unpack *fresh(void)
 {
     static unsigned n;
-    const struct sim_unpack_opts opts = {.max_bytes = 1 << 20, .max_entries = 100, .warn = on_warning};
+    const struct sim_unpack_opts opts = {
+        .max_bytes = 1 << 20, .max_entries = 100, .warn = on_warning};
     struct sim_unpack *u = NULL;
     struct cmn_err err = {0};
     char outside[700];
@@ -117,7 +118,8 @@ static void symlinked_folders_do_not_lead_out(void)
     char absolute[700];
 
     (void)snprintf(absolute, sizeof(absolute), "%s/outside", base);
-    /* "../../outside" ends at the root; an absolute target is taken from the root: both folders are absent */
+    /* "../../outside" ends at the root; an absolute target is taken from the root: both folders are
+     * absent */
     T_TRUE(APPLY(u, &err, {"up", 'l', "../../../outside", 0, 0}, {"up/x", 'f', "x", 0, 0}) < 0);
     T_TRUE(APPLY(u, &err, {"abs", 'l', absolute, 0, 0}, {"abs/x", 'f', "x", 0, 0}) < 0);
     T_TRUE(!there("outside/x"));
@@ -200,8 +202,8 @@ static void whiteouts_delete_lower_layers_only(void)
     struct sim_unpack *u = fresh();
     struct cmn_err err = {0};
 
-    T_OK(APPLY(u, &err, {"d/one", 'f', "1", 0, 0}, {"d/sub/two", 'f', "2", 0, 0}, {"f", 'f', "f", 0, 0},
-               {"e/old", 'f', "o", 0, 0}),
+    T_OK(APPLY(u, &err, {"d/one", 'f', "1", 0, 0}, {"d/sub/two", 'f', "2", 0, 0},
+               {"f", 'f', "f", 0, 0}, {"e/old", 'f', "o", 0, 0}),
          &err);
     /* an opaque mark comes last here: what this layer brings stays */
     T_OK(APPLY(u, &err, {".wh.f", 'f', "", 0, 0}, {"e/new", 'f', "n", 0, 0},
@@ -226,7 +228,8 @@ static void kinds_replace_each_other(void)
     struct sim_unpack *u = fresh();
     struct cmn_err err = {0};
 
-    T_OK(APPLY(u, &err, {"a/x", 'f', "x", 0, 0}, {"b", 'f', "b", 0, 0}, {"c", 'l', "a", 0, 0}), &err);
+    T_OK(APPLY(u, &err, {"a/x", 'f', "x", 0, 0}, {"b", 'f', "b", 0, 0}, {"c", 'l', "a", 0, 0}),
+         &err);
     T_OK(APPLY(u, &err, {"a", 'f', "file", 0, 0}, {"b", 'd', NULL, 0, 0}, {"b/y", 'f', "y", 0, 0},
                {"c", 'd', NULL, 0, 0}),
          &err);
