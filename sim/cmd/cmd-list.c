@@ -5,11 +5,9 @@
 #include "sim/scenario/scenario.h"
 
 #include <argp.h>
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 struct args {
     bool json;
@@ -77,42 +75,18 @@ static void one(struct list *l, const char *path)
                            strings(&plan->tags), "needs", strings(&plan->needs))));
 }
 
-static int is_scenario(const struct dirent *e)
-{
-    size_t n = strlen(e->d_name);
-
-    return n > 5 && strcmp(e->d_name + n - 5, ".yaml") == 0 &&
-           !(n > 9 && strcmp(e->d_name + n - 9, ".pod.yaml") == 0);
-}
-
-static void folder(struct list *l, const char *path)
-{
-    struct dirent **names = NULL;
-    int n = scandir(path, &names, is_scenario, alphasort);
-
-    if (n < 0) {
-        (void)fprintf(stderr, "cocobox list: folder '%s': %s\n", path, strerror(errno));
-        l->bad = true;
-        return;
-    }
-    for (int i = 0; i < n; i++) {
-        char *file = NULL;
-        if (asprintf(&file, "%s/%s", path, names[i]->d_name) >= 0)
-            one(l, file);
-        free(file);
-        free(names[i]);
-    }
-    free(names);
-}
-
 static void any(struct list *l, const char *path)
 {
-    struct stat st;
+    struct sim_strings files = {0};
+    struct cmn_err err = {0};
 
-    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
-        folder(l, path);
-    else
-        one(l, path);
+    if (sim_scenario_files(path, &files, &err) < 0) {
+        (void)fprintf(stderr, "cocobox list: %s\n", err.msg);
+        l->bad = true;
+    }
+    for (size_t i = 0; i < files.n; i++)
+        one(l, files.items[i]);
+    sim_strings_done(&files);
 }
 
 int sim_cmd_list(int argc, char **argv)
@@ -140,7 +114,7 @@ int sim_cmd_list(int argc, char **argv)
         auto_free char *dir = sim_path_scenarios();
         if (!dir)
             return sim_cmd_usage("list", "no scenarios folder found; name one");
-        folder(&l, dir);
+        any(&l, dir);
     }
     if (a.json) {
         auto_free char *text = cmn_json_dump(rows);

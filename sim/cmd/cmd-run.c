@@ -1,43 +1,43 @@
-/* cmd-run.c - cocobox run FILE...: runs scenarios one after the other. */
-#include "sim/cmd/cmd.h"
-#include "sim/report/report.h"
-#include "sim/run/run.h"
+/* cmd-run.c - cocobox run FILE|FOLDER...: runs scenarios, one after the other or side by side. */
+#include "sim/cmd/run-session.h"
 #include "sim/scenario/scenario.h"
 
 #include <argp.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
-#include <unistd.h>
 
-enum { OPT_SEED = 256, OPT_CHECK };
+enum { OPT_SEED = 256, OPT_CHECK, OPT_REPEAT, MAX_JOBS = 1000, MAX_REPEAT = 1000000 };
 
 struct args {
-    bool json, keep_going, verbose, check;
-    const char *seed;
-    char **files;
-    int n_files;
-};
-
-struct session { /* what all files of one command share */
-    const struct args *args;
-    char *cache_dir, *guest_dir, *script;
-    int stop_fd;
-    struct sim_report *report;
-    int failed, errors, skipped, passed;
-    bool interrupted;
+    struct run_opts run;
+    bool keep_going, check;
+    unsigned jobs, repeat;
+    char **paths;
+    int n_paths;
 };
 
 static const struct argp_option options[] = {
     {"json", 'j', NULL, 0, "Print one JSON event per line, and the verdict", 0},
     {"seed", OPT_SEED, "TEXT", 0, "Same seed, same bytes: keys, nonces, clock, output", 0},
     {"keep-going", 'k', NULL, 0, "Go on with the next file after one that did not pass", 0},
+    {"jobs", 'J', "N", 0, "Run up to N scenarios at once; each report is printed when it is whole",
+     0},
+    {"repeat", OPT_REPEAT, "N", 0, "Run the whole list N times", 0},
     {"verbose", 'v', NULL, 0, "Show every event and the guest's log", 0},
     {"check", OPT_CHECK, NULL, 0, "Only validate the files", 0},
     {0},
 };
+
+static unsigned number(struct argp_state *state, const char *name, const char *arg, unsigned max)
+{
+    char *end = NULL;
+    unsigned long n = strtoul(arg, &end, 10);
+
+    if (*arg < '0' || *arg > '9' || *end || n < 1 || n > max)
+        argp_error(state, "--%s wants a number from 1 to %u, this is '%.32s'", name, max, arg);
+    return (unsigned)n;
+}
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -45,215 +45,134 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
     switch (key) {
     case 'j':
-        a->json = true;
+        a->run.json = true;
         return 0;
     case 'k':
         a->keep_going = true;
         return 0;
+    case 'J':
+        a->jobs = number(state, "jobs", arg, MAX_JOBS);
+        return 0;
     case 'v':
-        a->verbose = true;
+        a->run.verbose = true;
         return 0;
     case OPT_SEED:
-        a->seed = arg;
+        a->run.seed = arg;
+        return 0;
+    case OPT_REPEAT:
+        a->repeat = number(state, "repeat", arg, MAX_REPEAT);
         return 0;
     case OPT_CHECK:
         a->check = true;
         return 0;
     case ARGP_KEY_ARGS:
-        a->files = state->argv + state->next;
-        a->n_files = state->argc - state->next;
+        a->paths = state->argv + state->next;
+        a->n_paths = state->argc - state->next;
         return 0;
     case ARGP_KEY_NO_ARGS:
-        argp_error(state, "name at least one scenario file");
+        argp_error(state, "name at least one scenario file or folder");
         return EINVAL;
     default:
         return ARGP_ERR_UNKNOWN;
     }
 }
 
-/* A need that the host lacks; "" when all are met. */
-static void missing_need(const struct sim_plan *plan, char *why, size_t cap)
-{
-    why[0] = '\0';
-    for (size_t i = 0; i < plan->needs.n; i++)
-        if (!sim_host_has(plan->needs.items[i], why, cap))
-            return;
-}
-
-static void could_not(struct session *s, const struct sim_plan *plan, const struct cmn_err *err)
-{
-    const struct cmn_reason_info *info = cmn_reason_info(err->reason);
-
-    sim_report_no_run(s->report, plan->name, "error", err->msg);
-    (void)fprintf(stderr, "cocobox run: %s: %s%s%s%s\n", plan->name, err->msg,
-                  err->reason ? " [" : "", info->name, err->reason ? "]" : "");
-    if (err->reason)
-        (void)fprintf(stderr, "  hint: %s\n", info->hint);
-    if (err->reason == CMN_REASON_RUN_INTERRUPTED)
-        s->interrupted = true;
-    s->errors++;
-}
-
-static int new_env(const struct args *a, struct cmn_env **ret, struct cmn_err *err)
-{
-    return a->seed ? cmn_env_new_seeded(a->seed, strlen(a->seed), ret, err)
-                   : cmn_env_new_system(ret, err);
-}
-
-static void run_plan(struct session *s, const struct sim_plan *plan)
-{
-    auto_env struct cmn_env *env = NULL;
-    struct sim_verdict v = {0};
-    struct cmn_err err = {0};
-    int r = new_env(s->args, &env, &err);
-    struct sim_run_opts opts = {
-        .env = env,
-        .cache_dir = s->cache_dir,
-        .guest_bin_dir = s->guest_dir,
-        .fixture_script = s->script,
-        .stop_fd = s->stop_fd,
-        .on_event = sim_report_event,
-        .on_output = sim_report_output,
-        .on_log = sim_report_log,
-        .ctx = s->report,
-    };
-
-    if (r == 0) {
-        sim_report_begin(s->report, plan);
-        r = sim_run(plan, &opts, &v, &err);
-    }
-    if (r < 0) {
-        could_not(s, plan, &err);
-        return;
-    }
-    sim_report_end(s->report, plan, &v);
-    s->interrupted = v.interrupted;
-    if (v.passed)
-        s->passed++;
-    else
-        s->failed++;
-    sim_verdict_done(&v);
-}
-
-/* One file; false: nothing more is to be run. */
-static bool run_file(struct session *s, const char *path)
-{
-    auto_plan struct sim_plan *plan = NULL;
-    struct cmn_err err = {0};
-    char why[384];
-
-    if (sim_scenario_load(path, &plan, &err) < 0) { /* was fine when all were checked */
-        (void)fprintf(stderr, "cocobox run: %s\n", err.msg);
-        s->errors++;
-        return s->args->keep_going;
-    }
-    missing_need(plan, why, sizeof(why));
-    if (why[0]) {
-        sim_report_no_run(s->report, plan->name, "skipped", why);
-        s->skipped++;
-        return true;
-    }
-    int before = s->passed;
-    run_plan(s, plan);
-    return !s->interrupted && (s->passed > before || s->args->keep_going);
-}
-
 /* Every file is read before the first one runs: a typo in the last one costs nothing. */
-static bool check_files(const struct args *a)
+static bool check_files(const struct args *a, struct sim_strings *files)
 {
+    struct cmn_err err = {0};
     bool good = true;
 
-    for (int i = 0; i < a->n_files; i++) {
+    for (int i = 0; i < a->n_paths; i++)
+        if (sim_scenario_files(a->paths[i], files, &err) < 0) {
+            (void)fprintf(stderr, "cocobox run: %s\n", err.msg);
+            good = false;
+        }
+    for (size_t i = 0; i < files->n; i++) {
         auto_plan struct sim_plan *plan = NULL;
-        struct cmn_err err = {0};
-        if (sim_scenario_load(a->files[i], &plan, &err) < 0) {
+        if (sim_scenario_load(files->items[i], &plan, &err) < 0) {
             (void)fprintf(stderr, "cocobox run: %s\n", err.msg);
             good = false;
         } else if (a->check) {
-            (void)printf("%s: fine\n", a->files[i]);
+            (void)printf("%s: fine\n", files->items[i]);
         }
     }
     return good;
 }
 
-static int open_session(struct session *s, struct cmn_err *err)
+static void run_in_turn(const struct run_session *s, const struct sim_strings *files,
+                        bool keep_going, unsigned counts[RUN_RESULTS])
 {
-    sigset_t stop;
-
-    (void)sigemptyset(&stop);
-    (void)sigaddset(&stop, SIGINT);
-    (void)sigaddset(&stop, SIGTERM);
-    (void)sigaddset(&stop, SIGHUP);
-    (void)sigprocmask(SIG_BLOCK, &stop, NULL);
-    s->stop_fd = signalfd(-1, &stop, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (s->stop_fd < 0)
-        return cmn_err_set(err, errno, "no signalfd");
-    int r = sim_path_cache(&s->cache_dir, err);
-    if (r == 0)
-        r = sim_path_guest(&s->guest_dir, err);
-    s->script = sim_path_fixture_script();
-    if (r == 0)
-        r = sim_report_new(&(struct sim_report_opts){.out = stdout,
-                                                     .json = s->args->json,
-                                                     .ordered = s->args->seed != NULL,
-                                                     .live = !s->args->json && isatty(1) == 1,
-                                                     .verbose = s->args->verbose},
-                           &s->report, err);
-    return r;
+    for (size_t i = 0; i < files->n; i++) {
+        enum run_result got = run_session_file(s, files->items[i], stdout, stderr);
+        counts[got]++;
+        if (got == RUN_INTERRUPTED || (got != RUN_PASSED && got != RUN_SKIPPED && !keep_going))
+            return;
+    }
 }
 
-static void close_session(struct session *s)
+static int exit_status(const unsigned counts[RUN_RESULTS])
 {
-    sim_report_free(s->report);
-    free(s->cache_dir);
-    free(s->guest_dir);
-    free(s->script);
-    if (s->stop_fd >= 0)
-        (void)close(s->stop_fd);
+    if (counts[RUN_FAILED] || counts[RUN_INTERRUPTED])
+        return SIM_EXIT_FAILED;
+    if (counts[RUN_ERROR])
+        return SIM_EXIT_HOST;
+    return counts[RUN_SKIPPED] && !counts[RUN_PASSED] ? SIM_EXIT_SKIPPED : SIM_EXIT_OK;
 }
 
-static int run_files(const struct args *a)
+static bool ended_well(const unsigned counts[RUN_RESULTS])
 {
-    struct session s = {.args = a, .stop_fd = -1};
+    return !counts[RUN_FAILED] && !counts[RUN_ERROR];
+}
+
+static int run_files(const struct args *a, const struct sim_strings *files)
+{
+    unsigned counts[RUN_RESULTS] = {0};
+    struct run_session s;
     struct cmn_err err = {0};
-    int status = SIM_EXIT_OK;
+    int r = run_session_open(&a->run, &s, &err);
 
-    if (open_session(&s, &err) < 0) {
+    for (unsigned i = 0; r == 0 && i < a->repeat; i++) {
+        if (a->jobs > 1)
+            r = run_jobs(&s, files, a->jobs, a->keep_going, counts, &err);
+        else
+            run_in_turn(&s, files, a->keep_going, counts);
+        if (counts[RUN_INTERRUPTED] || (!ended_well(counts) && !a->keep_going))
+            break;
+    }
+    if (r < 0) {
         (void)fprintf(stderr, "cocobox run: %s\n", err.msg);
-        close_session(&s);
         return SIM_EXIT_HOST;
     }
-    for (int i = 0; i < a->n_files; i++)
-        if (!run_file(&s, a->files[i]))
-            break;
-    if (a->n_files > 1 && !a->json)
-        (void)printf("%d passed, %d failed, %d skipped%s\n", s.passed, s.failed + s.errors,
-                     s.skipped, s.interrupted ? ", interrupted" : "");
-    if (s.failed)
-        status = SIM_EXIT_FAILED;
-    else if (s.errors)
-        status = SIM_EXIT_HOST;
-    else if (s.skipped && !s.passed)
-        status = SIM_EXIT_SKIPPED;
-    close_session(&s);
-    return status;
+    run_session_close(&s);
+    if (files->n * a->repeat > 1 && !a->run.json)
+        (void)printf("%u passed, %u failed, %u skipped%s\n", counts[RUN_PASSED],
+                     counts[RUN_FAILED] + counts[RUN_ERROR], counts[RUN_SKIPPED],
+                     counts[RUN_INTERRUPTED] ? ", interrupted" : "");
+    return exit_status(counts);
 }
 
 int sim_cmd_run(int argc, char **argv)
 {
     static const struct argp argp = {
-        options,   parse,
-        "FILE...", "Runs scenarios and compares what happens with what they expect.",
-        NULL,      NULL,
+        options,
+        parse,
+        "FILE|FOLDER...",
+        "Runs scenarios and compares what happens with what they expect.",
+        NULL,
+        NULL,
         NULL};
-    struct args a = {0};
+    struct args a = {.jobs = 1, .repeat = 1};
+    struct sim_strings files = {0};
     char name[] = "cocobox run";
+    int status = SIM_EXIT_USAGE;
 
     argv[0] = name;
     argp_err_exit_status = SIM_EXIT_USAGE;
     if (argp_parse(&argp, argc, argv, 0, NULL, &a))
         return SIM_EXIT_USAGE;
-    if (!check_files(&a))
-        return SIM_EXIT_USAGE;
-    return a.check ? SIM_EXIT_OK : run_files(&a);
+    if (check_files(&a, &files))
+        status = a.check ? SIM_EXIT_OK : run_files(&a, &files);
+    sim_strings_done(&files);
+    return status;
 }

@@ -19,7 +19,9 @@ struct sim_report {
     /* text */
     int64_t start_ms;
     int64_t phase_start_ms[SIM_PHASE_COUNT];
-    enum sim_phase open; /* what the spinner shows */
+    unsigned layers, layers_encrypted; /* of the image that is being pulled */
+    unsigned told[CMN_REASON_COUNT];   /* lines with this code so far */
+    enum sim_phase open;               /* what the spinner shows */
     unsigned frame;
     bool spinner_runs, spinner_stop;
     bool spinner_shown;
@@ -44,6 +46,9 @@ void sim_text_output(struct sim_report *rep, const char *container, enum sim_str
 void sim_text_log(struct sim_report *rep, const char *actor, const char *text);
 void sim_text_end(struct sim_report *rep, const struct sim_plan *plan,
                   const struct sim_verdict *verdict);
+/* A milestone's meaning; false when the event is none. */
+bool sim_text_phrase(const struct sim_report *rep, const struct sim_event *event, char *out,
+                     size_t cap);
 void sim_text_spinner_stop(struct sim_report *rep); /* without the lock */
 
 #endif

@@ -5,14 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { TICK_MS = 100 };
-
-/* Events that end a phase, or one round of it: one line each. */
-static const char *const milestones[] = {
-    "machine",      "agent.create-sandbox",   "kbs.attest",
-    "kbs.resource", "agent.create-container", "container.exit",
-    "machine.stop",
-};
+enum { TICK_MS = 100, MESSAGE_SHOWN = 240 };
 
 int64_t sim_report_now_ms(void)
 {
@@ -95,6 +88,7 @@ void sim_text_begin(struct sim_report *rep, const struct sim_plan *plan)
     for (int i = 0; i < SIM_PHASE_COUNT; i++)
         rep->phase_start_ms[i] = rep->start_ms;
     rep->open = SIM_PHASE_NONE;
+    memset(rep->told, 0, sizeof(rep->told));
 }
 
 static const char *mark(enum sim_outcome outcome)
@@ -122,62 +116,94 @@ static void put_clean(FILE *out, const char *text)
         (void)fputc((unsigned char)*p < 0x20 || *p == 0x7f ? ' ' : *p, out);
 }
 
-static bool is_milestone(const struct sim_event *e)
+/* A refusal or warning that repeats (clients try again) is counted and told at the end. */
+static bool repeats(struct sim_report *rep, const struct sim_event *e)
 {
-    if (e->outcome != SIM_OK)
+    if (rep->opts.verbose || e->code == CMN_REASON_NONE)
         return false;
-    for (size_t i = 0; i < CMN_ARRAY_SIZE(milestones); i++)
-        if (strcmp(e->name, milestones[i]) == 0)
-            return true;
-    return false;
+    return rep->told[e->code]++ > 0;
 }
 
-static bool worth_a_line(const struct sim_report *rep, const struct sim_event *e)
+static bool worth_a_line(struct sim_report *rep, const struct sim_event *e, bool milestone)
 {
     if (e->outcome == SIM_REFUSED || e->outcome == SIM_FAILED || e->outcome == SIM_WARN)
-        return true;
-    return rep->opts.verbose || is_milestone(e) || strcmp(e->actor, "fault") == 0;
+        return !repeats(rep, e);
+    return rep->opts.verbose || milestone || strcmp(e->actor, "fault") == 0;
+}
+
+static void put_message(const struct sim_report *rep, const char *text)
+{
+    char cut[MESSAGE_SHOWN + 1];
+
+    if (rep->opts.verbose || strlen(text) <= MESSAGE_SHOWN) {
+        put_clean(rep->opts.out, text);
+        return;
+    }
+    size_t n = MESSAGE_SHOWN;
+    while (n > 0 && ((unsigned char)text[n] & 0xC0) == 0x80) /* not inside a character */
+        n--;
+    memcpy(cut, text, n);
+    cut[n] = '\0';
+    put_clean(rep->opts.out, cut);
+    (void)fputs("...", rep->opts.out);
 }
 
 static void line(struct sim_report *rep, const struct sim_event *e, int64_t ms)
 {
     FILE *out = rep->opts.out;
+    char phrase[512];
 
     hide(rep);
-    (void)fprintf(out, "  %-4s %-16s %5lld ms  %s", mark(e->outcome),
-                  e->phase == SIM_PHASE_NONE ? "" : sim_phase_name(e->phase), (long long)ms,
-                  e->actor);
-    if (rep->opts.verbose || !is_milestone(e)) {
-        (void)fputc(' ', out);
+    (void)fprintf(out, "  %-4s %-16s %5lld ms  ", mark(e->outcome),
+                  e->phase == SIM_PHASE_NONE ? "" : sim_phase_name(e->phase), (long long)ms);
+    if (sim_text_phrase(rep, e, phrase, sizeof(phrase))) {
+        put_clean(out, phrase);
+    } else {
+        (void)fprintf(out, "%s ", e->actor);
         put_clean(out, e->name);
-    }
-    if (e->code != CMN_REASON_NONE)
-        (void)fprintf(out, " [%s]", cmn_reason_name(e->code));
-    if (e->message) {
-        (void)fputs(": ", out);
-        put_clean(out, e->message);
+        if (e->code != CMN_REASON_NONE)
+            (void)fprintf(out, " [%s]", cmn_reason_name(e->code));
+        if (e->message) {
+            (void)fputs(": ", out);
+            put_message(rep, e->message);
+        }
     }
     (void)fputc('\n', out);
     (void)fflush(out);
+}
+
+static void count_layers(struct sim_report *rep, const struct sim_event *e)
+{
+    if (strcmp(e->name, "cdh.pull-image") == 0 && e->outcome == SIM_BEGIN)
+        rep->layers = rep->layers_encrypted = 0;
+    if (strcmp(e->name, "cdh.layer") == 0 && e->outcome == SIM_OK) {
+        rep->layers++;
+        rep->layers_encrypted += json_is_true(json_object_get(e->details, "encrypted"));
+    }
 }
 
 void sim_text_event(struct sim_report *rep, const struct sim_event *e)
 {
     int64_t now = sim_report_now_ms();
     bool nested = e->phase == SIM_PHASE_ATTEST || e->phase == SIM_PHASE_RELEASE_KEY;
+    char phrase[512];
 
     spinner_start(rep);
     if (e->phase == SIM_PHASE_NONE)
         return;
-    if (strcmp(e->name, "kbs.auth") == 0)
-        rep->phase_start_ms[SIM_PHASE_ATTEST] = now;
+    count_layers(rep, e);
+    if (strcmp(e->name, "kbs.auth") == 0 || strcmp(e->name, "aa.attest") == 0)
+        rep->phase_start_ms[SIM_PHASE_ATTEST] =
+            e->outcome == SIM_BEGIN || rep->phase_start_ms[SIM_PHASE_ATTEST] == rep->start_ms
+                ? now
+                : rep->phase_start_ms[SIM_PHASE_ATTEST];
     if (strcmp(e->name, "kbs.attest") == 0)
         rep->phase_start_ms[SIM_PHASE_RELEASE_KEY] = now;
     if (e->outcome == SIM_BEGIN && !nested && strcmp(e->actor, "adaptor") == 0) {
         rep->open = e->phase;
         rep->phase_start_ms[e->phase] = now;
     }
-    if (worth_a_line(rep, e))
+    if (worth_a_line(rep, e, sim_text_phrase(rep, e, phrase, sizeof(phrase))))
         line(rep, e, now - rep->phase_start_ms[e->phase]);
 }
 
@@ -270,6 +296,15 @@ static void cause_details(FILE *out, const struct sim_event *cause)
         (void)fprintf(out, "     meaning:  %s\n     hint:     %s\n", info->meaning, info->hint);
 }
 
+static void print_repeats(const struct sim_report *rep)
+{
+    for (int i = CMN_REASON_NONE + 1; i < CMN_REASON_COUNT; i++)
+        if (rep->told[i] > 1)
+            (void)fprintf(rep->opts.out, "     again:    %s, %u more time%s (-v shows each)\n",
+                          cmn_reason_name((enum cmn_reason)i), rep->told[i] - 1,
+                          rep->told[i] == 2 ? "" : "s");
+}
+
 static void print_log(struct sim_report *rep)
 {
     size_t n = rep->log_at < LOG_KEPT ? rep->log_at : LOG_KEPT;
@@ -297,6 +332,7 @@ void sim_text_end(struct sim_report *rep, const struct sim_plan *plan, const str
                       actual, v->why, ms);
     if (v->cause)
         cause_details(out, v->cause);
+    print_repeats(rep);
     if (!v->passed)
         print_log(rep);
     for (size_t i = 0; i < LOG_KEPT; i++) {

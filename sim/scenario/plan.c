@@ -4,6 +4,14 @@
 #include <openssl/crypto.h>
 #include <stdlib.h>
 
+void sim_strings_done(struct sim_strings *s)
+{
+    for (size_t i = 0; i < s->n; i++)
+        free(s->items[i]);
+    free(s->items);
+    *s = (struct sim_strings){0};
+}
+
 static void container_done(struct sim_container *c)
 {
     free(c->name);

@@ -15,6 +15,8 @@ struct sim_strings {
     size_t n;
 };
 
+void sim_strings_done(struct sim_strings *s);
+
 enum sim_tee { SIM_TEE_SNP, SIM_TEE_SAMPLE };
 
 struct sim_guest_spec { /* what the launch measures */

@@ -201,11 +201,3 @@ char *sim_read_path(const struct sim_reader *r, const char *path)
         return strdup(path);
     return asprintf(&out, "%s/%s", r->dir, path) < 0 ? NULL : out;
 }
-
-void sim_strings_done(struct sim_strings *s)
-{
-    for (size_t i = 0; i < s->n; i++)
-        free(s->items[i]);
-    free(s->items);
-    *s = (struct sim_strings){0};
-}

@@ -47,8 +47,6 @@ int sim_read_duration_ms(struct sim_reader *r, const json_t *obj, const char *ke
 /* Absolute or relative path -> malloc'ed path that works from here. NULL without memory. */
 char *sim_read_path(const struct sim_reader *r, const char *path);
 
-void sim_strings_done(struct sim_strings *s);
-
 /* The parts of a scenario. */
 int sim_load_guest(struct sim_reader *r, const json_t *obj,
                    struct sim_guest_spec *ret) CMN_MUST_USE;

@@ -18,6 +18,14 @@ int sim_scenario_load(const char *path, struct sim_plan **ret, struct cmn_err *e
 int sim_scenario_parse(const char *name, const char *dir, struct cmn_bytes text,
                        struct sim_plan **ret, struct cmn_err *err) CMN_MUST_USE;
 
+/*
+ * Appends what `path` stands for: a folder is its *.yaml files by name, without *.pod.yaml;
+ * anything else is itself. -ENOENT for a folder without scenarios. Free the list with
+ * sim_strings_done.
+ */
+int sim_scenario_files(const char *path, struct sim_strings *list,
+                       struct cmn_err *err) CMN_MUST_USE;
+
 /* A field of the attestation report that a fault can flip: its offset. -ENOENT. */
 int sim_fault_field(const char *name, size_t *ret_offset) CMN_MUST_USE;
 

@@ -1,0 +1,104 @@
+/* phrase.c - what a milestone means, in one sentence made of its event's details; see text.c. */
+#include "sim/report/report-internal.h"
+
+#include <string.h>
+
+static const char *str(const struct sim_event *e, const char *key)
+{
+    const char *s = cmn_json_str(e->details, key);
+
+    return s ? s : "?";
+}
+
+static int num(const struct sim_event *e, const char *key)
+{
+    return (int)cmn_json_int(e->details, key, 0);
+}
+
+static void launch(const struct sim_report *rep, const struct sim_event *e, char *out, size_t cap)
+{
+    (void)rep;
+    if (strcmp(str(e, "tee"), "snp") != 0)
+        (void)snprintf(out, cap, "no TEE: the guest will send sample evidence");
+    else
+        (void)snprintf(out, cap, "%s, launch digest %.12s..., HOST_DATA %.12s... (initdata)",
+                       str(e, "product"), str(e, "measurement"), str(e, "host_data"));
+}
+
+static void machine(const struct sim_report *rep, const struct sim_event *e, char *out, size_t cap)
+{
+    (void)rep;
+    (void)snprintf(
+        out, cap,
+        "guest in fresh namespaces (backend %s, ids %s); it reaches KBS and registry only",
+        str(e, "backend"), str(e, "id_mode"));
+}
+
+static void sandbox(const struct sim_report *rep, const struct sim_event *e, char *out, size_t cap)
+{
+    (void)rep;
+    (void)e;
+    (void)snprintf(out, cap, "attestation-agent, data hub, REST face and kata-agent are up");
+}
+
+static void attested(const struct sim_report *rep, const struct sim_event *e, char *out, size_t cap)
+{
+    (void)rep;
+    (void)snprintf(out, cap, "%s evidence fits nonce and TEE key%s%s%s; the token says %s",
+                   str(e, "tee"), cmn_json_str(e->details, "root") ? ", chain ends at the " : "",
+                   cmn_json_str(e->details, "root") ? str(e, "root") : "",
+                   cmn_json_str(e->details, "root") ? " root" : "", str(e, "ear.status"));
+}
+
+static void released(const struct sim_report *rep, const struct sim_event *e, char *out, size_t cap)
+{
+    (void)rep;
+    (void)snprintf(out, cap, "%s, encrypted to the guest's TEE key", str(e, "path"));
+}
+
+static void pulled(const struct sim_report *rep, const struct sim_event *e, char *out, size_t cap)
+{
+    (void)snprintf(out, cap, "%s: %u layer%s, %u of them decrypted in the guest", str(e, "image"),
+                   rep->layers, rep->layers == 1 ? "" : "s", rep->layers_encrypted);
+}
+
+static void ended(const struct sim_report *rep, const struct sim_event *e, char *out, size_t cap)
+{
+    (void)rep;
+    (void)snprintf(out, cap, "container '%s' ended with exit code %d", str(e, "container"),
+                   num(e, "exit_code"));
+}
+
+static void gone(const struct sim_report *rep, const struct sim_event *e, char *out, size_t cap)
+{
+    (void)rep;
+    (void)e;
+    (void)snprintf(out, cap, "no process, mount, namespace or file is left");
+}
+
+static const struct {
+    const char *event;
+    void (*say)(const struct sim_report *rep, const struct sim_event *e, char *out, size_t cap);
+} phrases[] = {
+    {"psp.launch", launch},
+    {"launch", launch},
+    {"machine", machine},
+    {"agent.create-sandbox", sandbox},
+    {"kbs.attest", attested},
+    {"kbs.resource", released},
+    {"agent.create-container", pulled},
+    {"container.exit", ended},
+    {"machine.stop", gone},
+};
+
+bool sim_text_phrase(const struct sim_report *rep, const struct sim_event *e, char *out, size_t cap)
+{
+    if (e->outcome != SIM_OK)
+        return false;
+    for (size_t i = 0; i < CMN_ARRAY_SIZE(phrases); i++)
+        if (strcmp(e->name, phrases[i].event) == 0) {
+            phrases[i].say(rep, e, out, cap);
+            return true;
+        }
+    return false;
+}
