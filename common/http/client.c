@@ -1,8 +1,8 @@
 /* client.c - libcurl glue; see client.h. */
 #include "common/http/client.h"
 
-#include <curl/curl.h>
-#include <pthread.h>
+#include "common/http/curl-load.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,38 +15,38 @@ struct cmn_http_client {
     char *ca_pem;
 };
 
-static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
-
-static void curl_start(void)
+void cmn_http_client_warm(void)
 {
-    (void)curl_global_init(CURL_GLOBAL_DEFAULT);
+    CMN_IGNORE(cmn_curl_load(NULL)); /* a failure is told by the first client */
 }
 
 int cmn_http_client_new(const struct cmn_http_client_opts *opts, struct cmn_http_client **ret,
                         struct cmn_err *err)
 {
-    (void)pthread_once(&curl_once, curl_start);
+    int r = cmn_curl_load(err);
+    if (r < 0)
+        return r;
     struct cmn_http_client *c = calloc(1, sizeof(*c));
-    if (!c || !(c->curl = curl_easy_init())) {
+    if (!c || !(c->curl = cmn_curl.easy_init())) {
         free(c);
         return cmn_err_set(err, ENOMEM, "libcurl did not start");
     }
-    (void)curl_easy_setopt(c->curl, CURLOPT_NOSIGNAL, 1L);
-    (void)curl_easy_setopt(c->curl, CURLOPT_PROTOCOLS_STR, "http,https");
-    (void)curl_easy_setopt(c->curl, CURLOPT_FOLLOWLOCATION, 0L);
+    (void)cmn_curl.easy_setopt(c->curl, CURLOPT_NOSIGNAL, 1L);
+    (void)cmn_curl.easy_setopt(c->curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    (void)cmn_curl.easy_setopt(c->curl, CURLOPT_FOLLOWLOCATION, 0L);
     long timeout_ms = opts->timeout_ms ? opts->timeout_ms : 60000L;
-    (void)curl_easy_setopt(c->curl, CURLOPT_TIMEOUT_MS, timeout_ms);
-    (void)curl_easy_setopt(c->curl, CURLOPT_CONNECTTIMEOUT_MS,
-                           opts->connect_timeout_ms ? opts->connect_timeout_ms : timeout_ms);
-    (void)curl_easy_setopt(c->curl, CURLOPT_PROXY, opts->proxy ? opts->proxy : "");
+    (void)cmn_curl.easy_setopt(c->curl, CURLOPT_TIMEOUT_MS, timeout_ms);
+    (void)cmn_curl.easy_setopt(c->curl, CURLOPT_CONNECTTIMEOUT_MS,
+                               opts->connect_timeout_ms ? opts->connect_timeout_ms : timeout_ms);
+    (void)cmn_curl.easy_setopt(c->curl, CURLOPT_PROXY, opts->proxy ? opts->proxy : "");
     if (opts->user_agent)
-        (void)curl_easy_setopt(c->curl, CURLOPT_USERAGENT, opts->user_agent);
+        (void)cmn_curl.easy_setopt(c->curl, CURLOPT_USERAGENT, opts->user_agent);
     if (opts->cookies)
-        (void)curl_easy_setopt(c->curl, CURLOPT_COOKIEFILE, "");
+        (void)cmn_curl.easy_setopt(c->curl, CURLOPT_COOKIEFILE, "");
     if (opts->ca_pem && *opts->ca_pem) {
         c->ca_pem = strdup(opts->ca_pem);
         struct curl_blob blob = {c->ca_pem, c->ca_pem ? strlen(c->ca_pem) : 0, CURL_BLOB_COPY};
-        if (!c->ca_pem || curl_easy_setopt(c->curl, CURLOPT_CAINFO_BLOB, &blob) != CURLE_OK) {
+        if (!c->ca_pem || cmn_curl.easy_setopt(c->curl, CURLOPT_CAINFO_BLOB, &blob) != CURLE_OK) {
             cmn_http_client_free(c);
             return cmn_err_set(err, EINVAL, "the additional certificate is not taken");
         }
@@ -59,7 +59,7 @@ void cmn_http_client_free(struct cmn_http_client *client)
 {
     if (!client)
         return;
-    curl_easy_cleanup(client->curl);
+    cmn_curl.easy_cleanup(client->curl);
     free(client->ca_pem);
     free(client);
 }
@@ -90,7 +90,7 @@ static size_t on_body(char *data, size_t size, size_t n, void *ctx)
         return 0;
     }
     t->taken += len;
-    (void)curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &status);
+    (void)cmn_curl.easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &status);
     if (t->call->sink && status >= 200 && status < 300)
         t->failed = t->call->sink(t->call->sink_ctx, data, len);
     else
@@ -163,7 +163,7 @@ static int add_header(struct curl_slist **list, const char *name, const char *va
         return -EINVAL;
     if (cmn_buf_printf(&line, "%s: %s", name, value) < 0)
         return -ENOMEM;
-    struct curl_slist *next = curl_slist_append(*list, (const char *)line.data);
+    struct curl_slist *next = cmn_curl.slist_append(*list, (const char *)line.data);
     if (!next)
         return -ENOMEM;
     *list = next;
@@ -186,7 +186,7 @@ static int add_headers(struct curl_slist **list, const struct cmn_http_call *cal
     for (const char *const *h = call->headers; h && *h && r == 0; h++) {
         if (strpbrk(*h, "\r\n") || !strchr(*h, ':'))
             return -EINVAL;
-        struct curl_slist *next = curl_slist_append(*list, *h);
+        struct curl_slist *next = cmn_curl.slist_append(*list, *h);
         if (!next)
             return -ENOMEM;
         *list = next;
@@ -203,19 +203,19 @@ static int set_request(CURL *curl, const struct cmn_http_call *call, struct curl
     int r = add_headers(headers, call, has_body);
     if (r < 0)
         return r;
-    (void)curl_easy_setopt(curl, CURLOPT_HTTPGET,
-                           1L); /* also undoes POST and NOBODY of the last call */
+    (void)cmn_curl.easy_setopt(curl, CURLOPT_HTTPGET,
+                               1L); /* also undoes POST and NOBODY of the last call */
     if (has_body) {
-        (void)curl_easy_setopt(curl, CURLOPT_POST, 1L);
-        (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.len);
-        (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDS,
-                               call->body.len ? (const char *)call->body.data : "");
+        (void)cmn_curl.easy_setopt(curl, CURLOPT_POST, 1L);
+        (void)cmn_curl.easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.len);
+        (void)cmn_curl.easy_setopt(curl, CURLOPT_POSTFIELDS,
+                                   call->body.len ? (const char *)call->body.data : "");
     } else if (strcmp(call->method, "HEAD") == 0) {
-        (void)curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
+        (void)cmn_curl.easy_setopt(curl, CURLOPT_NOBODY, 1L);
     }
-    (void)curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, call->method);
-    (void)curl_easy_setopt(curl, CURLOPT_HTTPHEADER, *headers);
-    return curl_easy_setopt(curl, CURLOPT_URL, call->url) == CURLE_OK ? 0 : -EINVAL;
+    (void)cmn_curl.easy_setopt(curl, CURLOPT_CUSTOMREQUEST, call->method);
+    (void)cmn_curl.easy_setopt(curl, CURLOPT_HTTPHEADER, *headers);
+    return cmn_curl.easy_setopt(curl, CURLOPT_URL, call->url) == CURLE_OK ? 0 : -EINVAL;
 }
 
 /* What went wrong, in upstream's words. */
@@ -235,7 +235,7 @@ static int transfer_error(const struct transfer *t, CURLcode code, struct cmn_er
             : code == CURLE_PARTIAL_FILE || code == CURLE_RECV_ERROR ? EPIPE
                                                                      : ECONNREFUSED;
     return cmn_err_set(err, e, "error sending request for url (%.256s): %s", url,
-                       curl_easy_strerror(code));
+                       cmn_curl.easy_strerror(code));
 }
 
 int cmn_http_do(struct cmn_http_client *client, const struct cmn_http_call *call,
@@ -248,21 +248,21 @@ int cmn_http_do(struct cmn_http_client *client, const struct cmn_http_call *call
     cmn_http_answer_done(ret);
     int r = set_request(client->curl, call, &headers);
     if (r < 0) {
-        curl_slist_free_all(headers);
+        cmn_curl.slist_free_all(headers);
         return cmn_err_set(err, -r, "builder error for url (%.256s)", call->url);
     }
-    (void)curl_easy_setopt(client->curl, CURLOPT_WRITEFUNCTION, on_body);
-    (void)curl_easy_setopt(client->curl, CURLOPT_WRITEDATA, &t);
-    (void)curl_easy_setopt(client->curl, CURLOPT_HEADERFUNCTION, on_header);
-    (void)curl_easy_setopt(client->curl, CURLOPT_HEADERDATA, &t);
-    CURLcode code = curl_easy_perform(client->curl);
-    (void)curl_easy_setopt(client->curl, CURLOPT_HTTPHEADER, NULL);
-    curl_slist_free_all(headers);
+    (void)cmn_curl.easy_setopt(client->curl, CURLOPT_WRITEFUNCTION, on_body);
+    (void)cmn_curl.easy_setopt(client->curl, CURLOPT_WRITEDATA, &t);
+    (void)cmn_curl.easy_setopt(client->curl, CURLOPT_HEADERFUNCTION, on_header);
+    (void)cmn_curl.easy_setopt(client->curl, CURLOPT_HEADERDATA, &t);
+    CURLcode code = cmn_curl.easy_perform(client->curl);
+    (void)cmn_curl.easy_setopt(client->curl, CURLOPT_HTTPHEADER, NULL);
+    cmn_curl.slist_free_all(headers);
     if (t.failed < 0 || code != CURLE_OK) {
         cmn_http_answer_done(ret);
         return transfer_error(&t, code, err);
     }
-    (void)curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &status);
+    (void)cmn_curl.easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &status);
     ret->status = (int)status;
     copy_header(ret, "Content-Type", ret->content_type, sizeof(ret->content_type));
     copy_header(ret, "Docker-Content-Digest", ret->digest, sizeof(ret->digest));

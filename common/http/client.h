@@ -51,6 +51,9 @@ struct cmn_http_answer {
     struct cmn_buf headers; /* see cmn_http_answer_header */
 };
 
+/* Loads libcurl now, from any thread, so that the first client need not wait for it. */
+void cmn_http_client_warm(void);
+
 int cmn_http_client_new(const struct cmn_http_client_opts *opts, struct cmn_http_client **ret,
                         struct cmn_err *err) CMN_MUST_USE;
 void cmn_http_client_free(struct cmn_http_client *client); /* NULL ok */

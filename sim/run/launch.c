@@ -14,35 +14,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PAGE = 4096, MAX_PROGRAM_BYTES = 256 << 20 };
+enum { PAGE = 4096 };
 
 #define GPA_SHAPE    0x100000u
 #define GPA_PROGRAMS 0x101000u
-
-static const char *const programs[] = {
-    "api-server-rest",       "attestation-agent", "cocobox-init",
-    "confidential-data-hub", "kata-agent",        "process-user-data",
-};
-
-/* One digest over name and bytes of every program of the guest. */
-static int hash_programs(struct sim_run *run, struct cmn_err *err)
-{
-    uint8_t digests[CMN_ARRAY_SIZE(programs) * 32] = {0};
-
-    for (size_t i = 0; i < CMN_ARRAY_SIZE(programs); i++) {
-        auto_buf struct cmn_buf bytes = {0};
-        auto_free char *path = NULL;
-        if (asprintf(&path, "%s/%s", run->opts->guest_bin_dir, programs[i]) < 0)
-            return cmn_err_set(err, ENOMEM, "no memory");
-        int r = cmn_file_read(path, MAX_PROGRAM_BYTES, &bytes, err);
-        if (r < 0)
-            return cmn_err_wrap(err, r, "program of the guest");
-        r = cmn_hash(run->opts->env, "SHA256", bytes.data, bytes.len, digests + 32 * i, err);
-        if (r < 0)
-            return r;
-    }
-    return cmn_hash(run->opts->env, "SHA256", digests, sizeof(digests), run->programs, err);
-}
 
 static int measure(struct sim_run *run, const struct sim_guest_spec *g, struct ftee_psp *psp,
                    struct cmn_err *err)
@@ -166,7 +141,7 @@ int sim_run_launch(struct sim_run *run, struct cmn_err *err)
     if (r == 0)
         r = make_initdata(run, err);
     if (r == 0 && g->tee == SIM_TEE_SNP) {
-        r = hash_programs(run, err);
+        r = sim_run_programs_digest(run, run->programs, err);
         if (r == 0)
             r = open_ca(run, g->product, &run->ca, err);
         if (r == 0)

@@ -95,6 +95,10 @@ void sim_run_emit_err(struct sim_run *run, enum sim_phase phase, const char *act
 int sim_run_launch(struct sim_run *run, struct cmn_err *err) CMN_MUST_USE;
 int sim_run_reference_values(struct sim_run *run, json_t **ret, struct cmn_err *err) CMN_MUST_USE;
 
+/* programs.c: one digest over the guest's programs, which the launch measures */
+int sim_run_programs_digest(struct sim_run *run, uint8_t digest[32],
+                            struct cmn_err *err) CMN_MUST_USE;
+
 /* images.c: fixtures, encrypted variants, registry content; image keys into the broker */
 int sim_run_images(struct sim_run *run, struct cmn_err *err) CMN_MUST_USE;
 void sim_run_images_done(struct sim_run *run);

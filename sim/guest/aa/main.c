@@ -1,5 +1,6 @@
 /* main.c - attestation-agent: upstream's options, one ttrpc socket. */
 #include "common/enc/enc.h"
+#include "common/http/client.h"
 #include "sim/guest/aa/aa.h"
 #include "sim/guest/common/guest.h"
 
@@ -107,6 +108,7 @@ static int serve(struct aa *aa, const struct options *o, struct cmn_err *err)
     if (r < 0)
         return r;
     cmn_log(CMN_LOG_INFO, LOG_TARGET, "Attestation-Agent (ttRPC) is listening on %s", o->socket);
+    cmn_http_client_warm(); /* the first request need not wait for it */
     (void)guest_signals_wait();
     cmn_ttrpc_server_free(server);
     return 0;

@@ -27,6 +27,7 @@ struct agent_container {
     char *bundle;       /* <bundles>/<id> */
     int out_fd, err_fd; /* read ends of the container's pipes, -1 before its start */
     pid_t crun_pid;
+    pid_t first_pid; /* of the container, -1 until crun told it */
     int exit_code;
 };
 
@@ -75,16 +76,16 @@ void agent_container_remove_all(struct agent *agent);
 /* Starts crun for c; its stdout and stderr go to pipes. *ret_pid is not yet reaped. */
 int agent_crun_spawn(const struct agent_container *c, pid_t *ret_pid, int *ret_out, int *ret_err,
                      struct cmn_err *err) CMN_MUST_USE;
-/* Waits until crun wrote the pid file or ended. -ETIMEDOUT. */
-int agent_crun_await(const struct agent_container *c, int watch_fd, pid_t pid,
+/*
+ * Waits until crun told the pid of the container's first process (*ret_first, else -1) or ended.
+ * pid_fd is what agent_crun_pid_fifo gave. -ETIMEDOUT.
+ */
+int agent_crun_await(const struct agent_container *c, int pid_fd, pid_t crun, pid_t *ret_first,
                      struct cmn_err *err) CMN_MUST_USE;
-/* An inotify fd on the bundle, made before the spawn. */
-int agent_crun_watch(const struct agent_container *c, struct cmn_err *err) CMN_MUST_USE;
+/* Makes crun's pid file as a FIFO, before the spawn, and returns its reading end. */
+int agent_crun_pid_fifo(const struct agent_container *c, struct cmn_err *err) CMN_MUST_USE;
 /* The text of the last error crun logged; false if there is none. */
 bool agent_crun_error(const struct agent_container *c, char *out, size_t size);
-/* The pid of the container's first process, -1 when not known. */
-pid_t agent_crun_pid(const struct agent_container *c);
-
 /* ---- oci.c ---- */
 
 /* Which ids this user namespace has; tests give their own map texts (of /proc/self/uid_map's form).

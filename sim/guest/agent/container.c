@@ -63,6 +63,7 @@ static struct agent_container *container_new(struct agent *agent, const char *id
         return NULL;
     c->refs = 2; /* list and caller */
     c->out_fd = c->err_fd = -1;
+    c->first_pid = -1;
     c->id = strdup(id);
     if (!c->id || asprintf(&c->bundle, "%s/%s", agent->bundles, id) < 0) {
         free(c->id);
@@ -178,7 +179,7 @@ static int start_verdict(struct agent *agent, struct agent_container *c, struct 
     char text[900];
 
     (void)pthread_mutex_lock(&agent->lock);
-    while (agent_crun_pid(c) < 0 && c->state != AGENT_EXITED)
+    while (c->first_pid < 0 && c->state != AGENT_EXITED)
         (void)pthread_cond_wait(&agent->changed, &agent->lock);
     (void)pthread_mutex_unlock(&agent->lock);
     if (agent_crun_error(c, text, sizeof(text)))
@@ -207,13 +208,13 @@ static void abort_start(struct agent *agent, struct agent_container *c)
 int agent_container_start(struct agent *agent, struct agent_container *c, struct cmn_err *err)
 {
     int out = -1, errs = -1;
-    pid_t pid = -1;
+    pid_t pid = -1, first = -1;
 
     int r = begin_start(agent, c, err);
     if (r < 0)
         return r;
-    auto_close int watch = agent_crun_watch(c, err);
-    r = watch < 0 ? watch : agent_crun_spawn(c, &pid, &out, &errs, err);
+    auto_close int fifo = agent_crun_pid_fifo(c, err);
+    r = fifo < 0 ? fifo : agent_crun_spawn(c, &pid, &out, &errs, err);
     if (r < 0) {
         abort_start(agent, c);
         return r;
@@ -223,9 +224,12 @@ int agent_container_start(struct agent *agent, struct agent_container *c, struct
     c->out_fd = out;
     c->err_fd = errs;
     (void)pthread_mutex_unlock(&agent->lock);
-    r = agent_crun_await(c, watch, pid, err);
+    r = agent_crun_await(c, fifo, pid, &first, err);
     if (r < 0)
         (void)kill(pid, SIGKILL);
+    (void)pthread_mutex_lock(&agent->lock);
+    c->first_pid = first;
+    (void)pthread_mutex_unlock(&agent->lock);
     int s = start_reaper(agent, c, r < 0 ? NULL : err);
     if (r < 0 || s < 0)
         return r < 0 ? r : s;
@@ -254,7 +258,7 @@ int agent_container_signal(struct agent *agent, struct agent_container *c, int s
     int r = 0;
 
     (void)pthread_mutex_lock(&agent->lock);
-    pid_t pid = c->state == AGENT_RUNNING ? agent_crun_pid(c) : -1;
+    pid_t pid = c->state == AGENT_RUNNING ? c->first_pid : -1;
     if (pid < 0)
         r = cmn_err_set(err, ESRCH, "container '%s' has no process", c->id);
     else if (kill(pid, sig) < 0)

@@ -14,8 +14,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/inotify.h>
 #include <sys/pidfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define START_TIMEOUT_MS 60000
@@ -101,41 +101,53 @@ int agent_crun_spawn(const struct agent_container *c, pid_t *ret_pid, int *ret_o
     return 0;
 }
 
-int agent_crun_watch(const struct agent_container *c, struct cmn_err *err)
+/* A FIFO and not a file that is watched: closing an inotify waits some 20 ms for the kernel's
+ * readers. */
+int agent_crun_pid_fifo(const struct agent_container *c, struct cmn_err *err)
 {
-    int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    char path[PATH_MAX];
 
-    if (fd < 0)
-        return cmn_err_set(err, errno, "inotify: %s", strerror(errno));
-    if (inotify_add_watch(fd, c->bundle, IN_CLOSE_WRITE | IN_MOVED_TO) < 0) {
-        int e = errno;
-        (void)close(fd);
-        return cmn_err_set(err, e, "cannot watch %s: %s", c->bundle, strerror(e));
-    }
-    return fd;
+    if (bundle_path(c, "pid", path) < 0)
+        return cmn_err_set(err, ENAMETOOLONG, "bundle path of container '%.128s'", c->id);
+    if (mkfifo(path, 0600) < 0 && errno != EEXIST)
+        return cmn_err_set(err, errno, "cannot make %s: %s", path, strerror(errno));
+    /* for reading and writing, so that neither side waits for the other to open it */
+    int fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    return fd < 0 ? cmn_err_set(err, errno, "cannot open %s: %s", path, strerror(errno)) : fd;
 }
 
-int agent_crun_await(const struct agent_container *c, int watch_fd, pid_t pid, struct cmn_err *err)
+/* crun writes the number in one piece. -1 when there is none. */
+static pid_t read_pid(int fd)
 {
-    auto_close int pid_fd = pidfd_open(pid, 0);
-    struct pollfd fds[2] = {{pid_fd, POLLIN, 0}, {watch_fd, POLLIN, 0}};
-    char events[4096] __attribute__((aligned(8)));
+    char text[32], *end = NULL;
+    ssize_t n = read(fd, text, sizeof(text) - 1);
 
-    if (pid_fd < 0)
+    if (n <= 0)
+        return -1;
+    text[n] = '\0';
+    long pid = strtol(text, &end, 10);
+    return pid > 1 && pid <= INT_MAX ? (pid_t)pid : -1;
+}
+
+int agent_crun_await(const struct agent_container *c, int pid_fd, pid_t crun, pid_t *ret_first,
+                     struct cmn_err *err)
+{
+    auto_close int crun_fd = pidfd_open(crun, 0);
+    struct pollfd fds[2] = {{crun_fd, POLLIN, 0}, {pid_fd, POLLIN, 0}};
+    int n;
+
+    if (crun_fd < 0)
         return cmn_err_set(err, errno, "pidfd_open: %s", strerror(errno));
-    while (agent_crun_pid(c) < 0) {
-        int n = poll(fds, 2, START_TIMEOUT_MS);
-        if (n < 0 && errno != EINTR)
-            return cmn_err_set(err, errno, "poll: %s", strerror(errno));
-        if (n == 0)
-            return cmn_err_reason(err, ETIMEDOUT, CMN_REASON_CONTAINER_START_FAILED,
-                                  "crun did not start container '%.128s' within %d ms", c->id,
-                                  START_TIMEOUT_MS);
-        if (fds[0].revents)
-            return 0;
-        while (read(watch_fd, events, sizeof(events)) > 0)
-            continue;
-    }
+    do
+        n = poll(fds, 2, START_TIMEOUT_MS);
+    while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return cmn_err_set(err, errno, "poll: %s", strerror(errno));
+    if (n == 0)
+        return cmn_err_reason(err, ETIMEDOUT, CMN_REASON_CONTAINER_START_FAILED,
+                              "crun did not start container '%.128s' within %d ms", c->id,
+                              START_TIMEOUT_MS);
+    *ret_first = read_pid(pid_fd);
     return 0;
 }
 
@@ -159,16 +171,4 @@ bool agent_crun_error(const struct agent_container *c, char *out, size_t size)
         found = true;
     }
     return found;
-}
-
-pid_t agent_crun_pid(const struct agent_container *c)
-{
-    auto_buf struct cmn_buf text = {0};
-    char path[PATH_MAX], *end = NULL;
-
-    if (bundle_path(c, "pid", path) < 0 || cmn_file_read(path, 64, &text, NULL) < 0 ||
-        text.len == 0)
-        return -1;
-    long pid = strtol((const char *)text.data, &end, 10);
-    return pid > 1 && pid <= INT_MAX ? (pid_t)pid : -1;
 }

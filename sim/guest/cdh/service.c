@@ -2,6 +2,7 @@
  */
 #include "common/ttrpc/proto/api.pb-c.h"
 #include "common/ttrpc/proto/keyprovider.pb-c.h"
+#include "common/http/client.h"
 #include "common/ttrpc/ttrpc.h"
 #include "sim/guest/cdh/cdh.h"
 #include "sim/guest/common/guest.h"
@@ -132,6 +133,7 @@ int cdh_serve(struct cdh *cdh, struct cmn_err *err)
     int r = cmn_ttrpc_server_new(&opts, &server, err);
     if (r < 0)
         return r;
+    cmn_http_client_warm(); /* the first request need not wait for it */
     (void)guest_signals_wait();
     cmn_ttrpc_server_free(server);
     return 0;
