@@ -149,6 +149,12 @@ int ftee_psp_report(struct ftee_psp *psp, const uint8_t report_data[64], uint32_
     return r;
 }
 
+int ftee_psp_sign_report(struct ftee_psp *psp, uint8_t report[SNP_REPORT_BYTES],
+                         struct cmn_err *err)
+{
+    return snp_report_sign(psp->env, report, psp->vcek, err);
+}
+
 int ftee_psp_certs(const struct ftee_psp *psp, struct cmn_buf *ret)
 {
     return snp_certs_encode(&psp->certs, ret);

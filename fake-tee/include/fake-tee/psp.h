@@ -53,6 +53,12 @@ void ftee_psp_measurement(const struct ftee_psp *psp, uint8_t out[48]);
 int ftee_psp_report(struct ftee_psp *psp, const uint8_t report_data[64], uint32_t vmpl,
                     uint8_t out[SNP_REPORT_BYTES], uint32_t *ret_status,
                     struct cmn_err *err) CMN_MUST_USE;
+/*
+ * Signs bytes 000..29F of a raw report anew with this guest's endorsement key: what a test needs to
+ * see a changed field refused for its own sake and not for the signature. The bytes are not judged.
+ */
+int ftee_psp_sign_report(struct ftee_psp *psp, uint8_t report[SNP_REPORT_BYTES],
+                         struct cmn_err *err) CMN_MUST_USE;
 /* The certificate table the host gives to the guest: VCEK, ASK, ARK. */
 int ftee_psp_certs(const struct ftee_psp *psp, struct cmn_buf *ret) CMN_MUST_USE;
 
