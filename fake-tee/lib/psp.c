@@ -18,18 +18,6 @@ struct ftee_psp {
     struct snp_certs certs;
 };
 
-struct snp_tcb ftee_default_tcb(enum snp_product product)
-{
-    switch (product) {
-    case SNP_MILAN:
-        return (struct snp_tcb){0, 4, 0, 24, 219};
-    case SNP_GENOA:
-        return (struct snp_tcb){0, 10, 0, 23, 84};
-    default:
-        return (struct snp_tcb){1, 1, 1, 4, 72};
-    }
-}
-
 /* The fields that stay the same in every report of this guest. */
 static int base_report(struct ftee_psp *psp, struct ftee_ca *ca, const struct ftee_launch *launch,
                        const struct snp_tcb *tcb, struct cmn_err *err)

@@ -62,9 +62,6 @@ int ftee_psp_sign_report(struct ftee_psp *psp, uint8_t report[SNP_REPORT_BYTES],
 /* The certificate table the host gives to the guest: VCEK, ASK, ARK. */
 int ftee_psp_certs(const struct ftee_psp *psp, struct cmn_buf *ret) CMN_MUST_USE;
 
-/* The product's usual TCB. */
-struct snp_tcb ftee_default_tcb(enum snp_product product);
-
 /* ---- serving guests over a unix socket (common/snp/psp-msg.h) ---- */
 
 struct ftee_psp_server_opts {
