@@ -34,9 +34,11 @@ int ftee_ca_vcek_key(struct ftee_ca *ca, unsigned chip, const struct snp_tcb *tc
                      struct cmn_err *err) CMN_MUST_USE;
 int ftee_ca_vlek_key(struct ftee_ca *ca, const char *csp_id, const struct snp_tcb *tcb,
                      EVP_PKEY **ret, struct cmn_err *err) CMN_MUST_USE;
-/* 32 bytes that only this chip knows, for one purpose; `more` counts too. */
-int ftee_ca_chip_secret(struct ftee_ca *ca, unsigned chip, const char *purpose,
-                        struct cmn_bytes more, uint8_t out[32], struct cmn_err *err) CMN_MUST_USE;
+/* 32 bytes that only this chip or this provider (csp_id not NULL) knows, for one purpose. */
+int ftee_ca_chip_secret(struct ftee_ca *ca, unsigned chip, const char *purpose, uint8_t out[32],
+                        struct cmn_err *err) CMN_MUST_USE;
+int ftee_ca_csp_secret(struct ftee_ca *ca, const char *csp_id, const char *purpose, uint8_t out[32],
+                       struct cmn_err *err) CMN_MUST_USE;
 /* As ftee_ca_issue, drawing randomness from env. */
 int ftee_ca_issue_from(struct ftee_ca *ca, struct cmn_env *env, const struct ftee_issue *what,
                        EVP_PKEY **ret_key, struct cmn_buf *ret_der,

@@ -7,7 +7,6 @@
 
 #include <fcntl.h>
 #include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,25 +49,6 @@ int ftee_ca_to_der(X509 *cert, struct cmn_buf *ret, struct cmn_err *err)
 
     OPENSSL_free(der);
     return r < 0 ? cmn_err_set(err, -r, "certificate cannot be encoded") : 0;
-}
-
-static int add_pem(struct ftee_ca *ca, const struct cmn_buf *der, struct cmn_buf *ret,
-                   struct cmn_err *err)
-{
-    auto_x509 X509 *cert = NULL;
-    char *text = NULL;
-    int r = cmn_x509_load(ca->env, cmn_buf_bytes(der), &cert, err);
-
-    if (r < 0)
-        return r;
-    BIO *bio = BIO_new(BIO_s_mem());
-    r = bio && PEM_write_bio_X509(bio, cert) == 1 ? 0 : -EIO;
-    if (r == 0) {
-        long len = BIO_get_mem_data(bio, &text);
-        r = cmn_buf_put(ret, text, (size_t)len);
-    }
-    BIO_free(bio);
-    return r < 0 ? cmn_err_set(err, -r, "certificate cannot be written as PEM") : 0;
 }
 
 static int keep_key(const struct ftee_ca *ca, const char *name, EVP_PKEY *key, struct cmn_err *err)
@@ -158,9 +138,9 @@ static int read_all(struct ftee_ca *ca, struct cmn_err *err)
     if (r == 0)
         memcpy(ca->secret, secret.data, sizeof(ca->secret));
     if (r == 0)
-        r = add_pem(ca, &ca->ask_der, &ca->chain_pem, err);
+        r = ftee_der_to_pem(ca->env, cmn_buf_bytes(&ca->ask_der), &ca->chain_pem, err);
     if (r == 0)
-        r = add_pem(ca, &ca->ark_der, &ca->chain_pem, err);
+        r = ftee_der_to_pem(ca->env, cmn_buf_bytes(&ca->ark_der), &ca->chain_pem, err);
     return r;
 }
 
@@ -294,9 +274,9 @@ static int need_asvk(struct ftee_ca *ca, struct cmn_err *err)
     if (r == 0)
         r = ftee_ca_load(ca, "asvk.der", &ca->asvk_der, err);
     if (r == 0)
-        r = add_pem(ca, &ca->asvk_der, &ca->vlek_chain_pem, err);
+        r = ftee_der_to_pem(ca->env, cmn_buf_bytes(&ca->asvk_der), &ca->vlek_chain_pem, err);
     if (r == 0)
-        r = add_pem(ca, &ca->ark_der, &ca->vlek_chain_pem, err);
+        r = ftee_der_to_pem(ca->env, cmn_buf_bytes(&ca->ark_der), &ca->vlek_chain_pem, err);
     if (r < 0)
         return cmn_err_wrap(err, r, "ASVK of the test CA");
     ca->asvk = cmn_take(key);

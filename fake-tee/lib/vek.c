@@ -49,13 +49,19 @@ int ftee_ca_chip_id(struct ftee_ca *ca, unsigned chip, uint8_t out[64], struct c
                   err);
 }
 
-int ftee_ca_chip_secret(struct ftee_ca *ca, unsigned chip, const char *purpose,
-                        struct cmn_bytes more, uint8_t out[32], struct cmn_err *err)
+int ftee_ca_chip_secret(struct ftee_ca *ca, unsigned chip, const char *purpose, uint8_t out[32],
+                        struct cmn_err *err)
 {
     char owner[24];
 
     chip_name(chip, owner);
-    return derive(ca, purpose, owner, more, out, 32, err);
+    return derive(ca, purpose, owner, cmn_bytes("", 0), out, 32, err);
+}
+
+int ftee_ca_csp_secret(struct ftee_ca *ca, const char *csp_id, const char *purpose, uint8_t out[32],
+                       struct cmn_err *err)
+{
+    return derive(ca, purpose, csp_id, cmn_bytes("", 0), out, 32, err);
 }
 
 /* 48 derived bytes as the private scalar; tried again in the rare case that it is above the order.

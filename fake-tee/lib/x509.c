@@ -5,6 +5,7 @@
 
 #include <openssl/evp.h>
 #include <openssl/objects.h>
+#include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
@@ -159,4 +160,23 @@ int ftee_x509_sign(struct cmn_env *env, X509 *cert, X509_CRL *crl, EVP_PKEY *key
     ok = ok && (cert ? X509_sign_ctx(cert, ctx) : X509_CRL_sign_ctx(crl, ctx)) > 0;
     EVP_MD_CTX_free(ctx);
     return ok ? 0 : -EIO;
+}
+
+int ftee_der_to_pem(struct cmn_env *env, struct cmn_bytes der, struct cmn_buf *ret,
+                    struct cmn_err *err)
+{
+    auto_x509 X509 *cert = NULL;
+    char *text = NULL;
+    int r = cmn_x509_load(env, der, &cert, err);
+
+    if (r < 0)
+        return r;
+    BIO *bio = BIO_new(BIO_s_mem());
+    r = bio && PEM_write_bio_X509(bio, cert) == 1 ? 0 : -EIO;
+    if (r == 0) {
+        long len = BIO_get_mem_data(bio, &text);
+        r = cmn_buf_put(ret, text, (size_t)len);
+    }
+    BIO_free(bio);
+    return r < 0 ? cmn_err_set(err, -r, "certificate cannot be written as PEM") : 0;
 }

@@ -28,6 +28,10 @@ int ftee_x509_add_conf(X509 *cert, X509 *issuer, int nid, const char *value);
 /* A change to what the profile put in. -EINVAL. */
 int ftee_x509_change(X509 *cert, const struct ftee_ext *ext, struct cmn_err *err);
 
+/* Appends the certificate as PEM. */
+int ftee_der_to_pem(struct cmn_env *env, struct cmn_bytes der, struct cmn_buf *ret,
+                    struct cmn_err *err) CMN_MUST_USE;
+
 /* Exactly one of cert and crl. */
 int ftee_x509_sign(struct cmn_env *env, X509 *cert, X509_CRL *crl, EVP_PKEY *key,
                    enum ftee_sign_alg alg);
