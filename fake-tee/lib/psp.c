@@ -2,7 +2,10 @@
 #include "psp-internal.h"
 #include "status.h"
 
+#include "common/enc/enc.h"
+
 #include <openssl/evp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,10 +39,16 @@ static int base_report(struct ftee_psp *psp, const struct ftee_launch *launch,
 static int draw(struct ftee_psp *psp, struct cmn_err *err)
 {
     auto_env struct cmn_env *own = NULL;
+    char label[48];
     int r = cmn_env_random(psp->env, psp->base.report_id, sizeof(psp->base.report_id), err);
+    auto_free char *hex = cmn_hex(psp->base.report_id, 16);
 
-    if (r == 0)
-        r = cmn_env_derive(psp->env, "vmrk", &own, err);
+    if (r == 0 && !hex)
+        r = cmn_err_set(err, ENOMEM, "no memory");
+    if (r < 0)
+        return r;
+    (void)snprintf(label, sizeof(label), "vmrk %s", hex);
+    r = cmn_env_derive(psp->env, label, &own, err);
     return r < 0 ? r : cmn_env_random(own, psp->vmrk, sizeof(psp->vmrk), err);
 }
 
