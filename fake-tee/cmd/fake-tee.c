@@ -1,20 +1,13 @@
 /*
- * fake-tee.c - the software PSP as a program: fake-tee ca | report | psp.
+ * fake-tee.c - the software PSP as a program: fake-tee ca | report | psp | kds.
  * Exit codes: 0 done, 2 usage, 3 anything else.
  */
-#include "common/enc/enc.h"
-#include "common/snp/psp-msg.h"
-#include "fake-tee/psp.h"
+#include "cmd.h"
 
 #include <argp.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 enum {
     OPT_SEED = 256,
@@ -27,13 +20,20 @@ enum {
     OPT_SOCKET,
     OPT_POLICY,
     OPT_VERSION,
-    OPT_CHIP
-};
-
-struct args {
-    const char *command, *seed, *dir, *product, *report_data, *host_data, *out, *certs, *socket;
-    uint64_t policy;
-    uint32_t vmpl, version, chip;
+    OPT_CHIP,
+    OPT_PLAT_INFO,
+    OPT_VLEK,
+    OPT_CSP_ID,
+    OPT_MASK_CHIP_ID,
+    OPT_MASK_CHIP_KEY,
+    OPT_PEM,
+    OPT_LISTEN,
+    OPT_TLS_CERT,
+    OPT_TLS_KEY,
+    OPT_CHIPS,
+    OPT_THROTTLE,
+    OPT_NEWEST,
+    OPT_REVOKE,
 };
 
 static const struct argp_option options[] = {
@@ -44,11 +44,26 @@ static const struct argp_option options[] = {
     {"host-data", OPT_HOST_DATA, "HEX", 0, "report, psp: 32 bytes of HOST_DATA", 0},
     {"vmpl", OPT_VMPL, "N", 0, "report: 0 to 3 (default: 0)", 0},
     {"policy", OPT_POLICY, "N", 0, "report, psp: guest policy (default: 0x30000)", 0},
+    {"platform-info", OPT_PLAT_INFO, "N", 0, "report, psp: PLATFORM_INFO (default: 1, SMT on)", 0},
     {"report-version", OPT_VERSION, "N", 0, "report, psp: 2 to 5 (default: 3)", 0},
     {"chip", OPT_CHIP, "N", 0, "report, psp: number of the emulated chip (default: 0)", 0},
+    {"vlek", OPT_VLEK, NULL, 0, "report, psp: sign with a VLEK", 0},
+    {"csp-id", OPT_CSP_ID, "TEXT", 0, "report, psp: whom the VLEK is given to", 0},
+    {"mask-chip-id", OPT_MASK_CHIP_ID, NULL, 0, "report, psp: CHIP_ID is zero", 0},
+    {"mask-chip-key", OPT_MASK_CHIP_KEY, NULL, 0, "report, psp: reports are not signed", 0},
+    {"pem", OPT_PEM, NULL, 0, "report, psp: the certificate table holds PEM, not DER", 0},
     {"out", OPT_OUT, "FILE", 0, "report: where the 1184 bytes go (default: report.bin)", 0},
     {"certs", OPT_CERTS, "FILE", 0, "report: also write the certificate table there", 0},
     {"socket", OPT_SOCKET, "PATH", 0, "psp: unix socket to serve", 0},
+    {"listen", OPT_LISTEN, "ADDR:PORT", 0, "kds: where to serve (default: 127.0.0.1:0)", 0},
+    {"tls-cert", OPT_TLS_CERT, "FILE", 0, "kds: certificate chain as PEM, for HTTPS", 0},
+    {"tls-key", OPT_TLS_KEY, "FILE", 0, "kds: its key as PEM", 0},
+    {"chips", OPT_CHIPS, "N", 0, "kds: chips 0 to N-1 exist (default: 16)", 0},
+    {"throttle-ms", OPT_THROTTLE, "N", 0,
+     "kds: the same VCEK again within N ms is 429; 0: never (default: 10000, with --seed 0)", 0},
+    {"newest", OPT_NEWEST, "SPLS", 0,
+     "kds: newest TCB of --product, written as in a request; above is 404 (default: any)", 0},
+    {"revoke", OPT_REVOKE, "SERIAL", 0, "kds: serial number in the CRLs; may be repeated", 0},
     {0},
 };
 
@@ -64,31 +79,80 @@ static uint64_t number(struct argp_state *state, const char *text, uint64_t max)
     return v;
 }
 
+static void add_revoked(struct args *a, struct argp_state *state, const char *text)
+{
+    if (a->n_revoked == CMN_ARRAY_SIZE(a->revoked))
+        argp_error(state, "at most %zu serial numbers", CMN_ARRAY_SIZE(a->revoked));
+    else
+        a->revoked[a->n_revoked++] = number(state, text, UINT64_MAX);
+}
+
+/* Options whose value is a text. */
+static const char **text_of(struct args *a, int key)
+{
+    switch (key) {
+    case OPT_DIR:
+        return &a->dir;
+    case 'p':
+        return &a->product;
+    case OPT_SEED:
+        return &a->seed;
+    case OPT_REPORT_DATA:
+        return &a->report_data;
+    case OPT_HOST_DATA:
+        return &a->host_data;
+    case OPT_OUT:
+        return &a->out;
+    case OPT_CERTS:
+        return &a->certs;
+    case OPT_SOCKET:
+        return &a->socket;
+    case OPT_CSP_ID:
+        return &a->csp_id;
+    case OPT_LISTEN:
+        return &a->listen;
+    case OPT_TLS_CERT:
+        return &a->tls_cert;
+    case OPT_TLS_KEY:
+        return &a->tls_key;
+    case OPT_NEWEST:
+        return &a->newest;
+    default:
+        return NULL;
+    }
+}
+
+static bool *flag_of(struct args *a, int key)
+{
+    return key == OPT_VLEK            ? &a->vlek
+           : key == OPT_MASK_CHIP_ID  ? &a->mask_chip_id
+           : key == OPT_MASK_CHIP_KEY ? &a->mask_chip_key
+           : key == OPT_PEM           ? &a->pem
+                                      : NULL;
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct args *a = state->input;
+    const char **text = text_of(a, key);
+    bool *flag = flag_of(a, key);
 
+    if (text)
+        *text = arg;
+    if (flag)
+        *flag = true;
+    if (text || flag)
+        return 0;
     switch (key) {
-    case OPT_DIR:
-        a->dir = arg;
-        break;
-    case 'p':
-        a->product = arg;
-        break;
-    case OPT_SEED:
-        a->seed = arg;
-        break;
-    case OPT_REPORT_DATA:
-        a->report_data = arg;
-        break;
-    case OPT_HOST_DATA:
-        a->host_data = arg;
-        break;
     case OPT_VMPL:
         a->vmpl = (uint32_t)number(state, arg, UINT32_MAX);
         break;
     case OPT_POLICY:
         a->policy = number(state, arg, UINT64_MAX);
+        break;
+    case OPT_PLAT_INFO:
+        a->plat_info = number(state, arg, UINT64_MAX);
+        a->has_plat_info = true;
         break;
     case OPT_VERSION:
         a->version = (uint32_t)number(state, arg, 5);
@@ -96,14 +160,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case OPT_CHIP:
         a->chip = (uint32_t)number(state, arg, UINT32_MAX);
         break;
-    case OPT_OUT:
-        a->out = arg;
+    case OPT_CHIPS:
+        a->chips = (uint32_t)number(state, arg, 4096);
         break;
-    case OPT_CERTS:
-        a->certs = arg;
+    case OPT_THROTTLE:
+        a->throttle_ms = (uint32_t)number(state, arg, UINT32_MAX);
+        a->has_throttle = true;
         break;
-    case OPT_SOCKET:
-        a->socket = arg;
+    case OPT_REVOKE:
+        add_revoked(a, state, arg);
         break;
     case ARGP_KEY_ARG:
         if (a->command)
@@ -116,130 +181,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     return 0;
 }
 
-/* Hex text into a zero-padded field of len bytes. */
-static int field(const char *hex, const char *what, uint8_t *out, size_t len, struct cmn_err *err)
-{
-    auto_buf struct cmn_buf b = {0};
-
-    memset(out, 0, len);
-    if (!hex)
-        return 0;
-    int r = cmn_unhex(hex, strlen(hex), &b, err);
-    if (r == -EBADMSG)
-        r = -EINVAL; /* wrong use */
-    if (r < 0)
-        return cmn_err_wrap(err, r, "%s", what);
-    if (b.len > len)
-        return cmn_err_set(err, EINVAL, "%s is %zu bytes, at most %zu fit", what, b.len, len);
-    if (b.len)
-        memcpy(out, b.data, b.len);
-    return 0;
-}
-
-static int do_ca(struct ftee_ca *ca)
-{
-    struct cmn_bytes pem = ftee_ca_chain_pem(ca);
-
-    (void)fwrite(pem.data, 1, pem.len, stdout);
-    (void)fprintf(stderr, "fake-tee: test chain of %s (ASK, ARK). It proves nothing.\n",
-                  snp_product_name(ftee_ca_product(ca)));
-    return fflush(stdout) ? -EIO : 0;
-}
-
-static int launch(struct cmn_env *env, struct ftee_ca *ca, const struct args *a,
-                  struct ftee_psp **ret, struct cmn_err *err)
-{
-    struct ftee_psp *psp = NULL;
-    uint8_t host_data[32];
-    int r = field(a->host_data, "--host-data", host_data, sizeof(host_data), err);
-
-    if (r == 0)
-        r = ftee_psp_launch_start(env, ca,
-                                  &(struct ftee_launch){.policy = a->policy,
-                                                        .report_version = a->version,
-                                                        .chip = a->chip},
-                                  &psp, err);
-    if (r == 0)
-        r = ftee_psp_launch_finish(psp, host_data, err);
-    if (r < 0) {
-        ftee_psp_free(psp);
-        return r;
-    }
-    *ret = psp;
-    return 0;
-}
-
-static int do_report(struct ftee_psp *psp, const struct args *a, struct cmn_err *err)
-{
-    uint8_t data[64], report[SNP_REPORT_BYTES];
-    auto_buf struct cmn_buf certs = {0};
-    uint32_t status;
-    int r = field(a->report_data, "--report-data", data, sizeof(data), err);
-
-    if (r == 0)
-        r = ftee_psp_report(psp, data, a->vmpl, report, &status, err);
-    if (r == 0 && status)
-        return cmn_err_set(err, EINVAL, "the PSP refuses vmpl %u with status 0x%x", a->vmpl,
-                           status);
-    if (r == 0)
-        r = cmn_file_write(a->out, report, sizeof(report), 0644, err);
-    if (r == 0 && a->certs) {
-        if (ftee_psp_certs(psp, &certs) < 0)
-            return cmn_err_set(err, ENOMEM, "no memory");
-        r = cmn_file_write(a->certs, certs.data, certs.len, 0644, err);
-    }
-    return r;
-}
-
-static int listen_on(const char *path, struct cmn_err *err)
-{
-    struct sockaddr_un addr = {.sun_family = AF_UNIX};
-
-    if (strlen(path) >= sizeof(addr.sun_path))
-        return cmn_err_set(err, ENAMETOOLONG, "--socket %s", path);
-    (void)strcpy(addr.sun_path, path);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || bind(fd, (void *)&addr, sizeof(addr)) < 0 || listen(fd, 64) < 0) {
-        int e = errno;
-        if (fd >= 0)
-            (void)close(fd);
-        return cmn_err_set(err, e, "%s: %s", path, strerror(e));
-    }
-    return fd;
-}
-
-/* Serves until SIGINT or SIGTERM. */
-static int do_psp(struct ftee_psp *psp, const struct args *a, struct cmn_err *err)
-{
-    struct ftee_psp_server *server = NULL;
-    sigset_t set;
-    int sig;
-
-    (void)sigemptyset(&set);
-    (void)sigaddset(&set, SIGINT);
-    (void)sigaddset(&set, SIGTERM);
-    (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
-    int fd = listen_on(a->socket, err);
-    if (fd < 0)
-        return fd;
-    int r = ftee_psp_server_new(psp, &(struct ftee_psp_server_opts){.listen_fd = fd}, &server, err);
-    if (r == 0) {
-        (void)printf("serving on %s\n", a->socket);
-        (void)fflush(stdout);
-        (void)sigwait(&set, &sig);
-    } else {
-        (void)close(fd);
-    }
-    ftee_psp_server_free(server);
-    (void)unlink(a->socket);
-    return r;
-}
-
 static int run(const struct args *a, struct cmn_err *err)
 {
     auto_env struct cmn_env *env = NULL;
     struct ftee_ca *ca = NULL;
-    struct ftee_psp *psp = NULL;
     enum snp_product product;
     int r;
 
@@ -248,29 +193,43 @@ static int run(const struct args *a, struct cmn_err *err)
                            a->product);
     r = a->seed ? cmn_env_new_seeded(a->seed, strlen(a->seed), &env, err)
                 : cmn_env_new_system(&env, err);
+    if (r == 0 && strcmp(a->command, "kds") == 0)
+        return cmd_kds(env, a, err);
     if (r == 0)
         r = ftee_ca_open(env, a->dir, product, &ca, err);
-    if (r == 0 && strcmp(a->command, "ca") != 0)
-        r = launch(env, ca, a, &psp, err);
     if (r == 0)
-        r = strcmp(a->command, "ca") == 0       ? do_ca(ca)
-            : strcmp(a->command, "report") == 0 ? do_report(psp, a, err)
-                                                : do_psp(psp, a, err);
-    ftee_psp_free(psp);
+        r = strcmp(a->command, "ca") == 0       ? cmd_ca(ca)
+            : strcmp(a->command, "report") == 0 ? cmd_report(env, ca, a, err)
+                                                : cmd_psp(env, ca, a, err);
     ftee_ca_free(ca);
     return r;
 }
 
+static bool is_command(const char *text)
+{
+    static const char *const commands[] = {"ca", "report", "psp", "kds"};
+
+    for (size_t i = 0; text && i < CMN_ARRAY_SIZE(commands); i++)
+        if (strcmp(text, commands[i]) == 0)
+            return true;
+    return false;
+}
+
 int main(int argc, char **argv)
 {
-    struct args a = {.dir = "fake-tee-ca", .product = "genoa", .out = "report.bin"};
+    struct args a = {.dir = "fake-tee-ca",
+                     .product = "genoa",
+                     .out = "report.bin",
+                     .listen = "127.0.0.1:0",
+                     .chips = 16};
     const struct argp argp = {
         options,
         parse,
-        "ca|report|psp",
+        "ca|report|psp|kds",
         "A software SEV-SNP PSP with a test key chain. It protects nothing.\v"
         "ca prints the chain (ASK, ARK) as PEM; report writes one signed attestation "
-        "report; psp serves reports on a unix socket.",
+        "report; psp serves reports on a unix socket; kds serves VCEKs, chains and CRLs over "
+        "HTTP as AMD's key distribution service does.",
         NULL,
         NULL,
         NULL};
@@ -278,9 +237,8 @@ int main(int argc, char **argv)
 
     argp_err_exit_status = 2;
     (void)argp_parse(&argp, argc, argv, 0, NULL, &a);
-    if (!a.command ||
-        (strcmp(a.command, "ca") && strcmp(a.command, "report") && strcmp(a.command, "psp"))) {
-        (void)fprintf(stderr, "fake-tee: say ca, report or psp (see --help)\n");
+    if (!is_command(a.command)) {
+        (void)fprintf(stderr, "fake-tee: say ca, report, psp or kds (see --help)\n");
         return 2;
     }
     if (strcmp(a.command, "psp") == 0 && !a.socket) {

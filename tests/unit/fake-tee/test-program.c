@@ -1,5 +1,4 @@
-/* test-program.c - the fake-tee program as a user meets it: wrong use first, then its three
- * commands. */
+/* test-program.c - the fake-tee program as a user meets it: wrong use first, then its commands. */
 #include "tests/testlib/testlib.h"
 #include "tests/unit/fake-tee/chain.h"
 
@@ -7,13 +6,16 @@
 #include "common/snp/psp-msg.h"
 #include "common/snp/vek.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <openssl/x509.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -70,8 +72,8 @@ static void wrong_use_ends_with_2_and_says_why(void)
     static const struct {
         const char *words, *says;
     } cases[] = {
-        {"", "say ca, report or psp"},
-        {"certify", "say ca, report or psp"},
+        {"", "say ca, report, psp or kds"},
+        {"certify", "say ca, report, psp or kds"},
         {"ca report", "Too many arguments"},
         {"ca --product naples", "'naples' is not known"},
         {"ca --no-such-option", "unrecognized option"},
@@ -81,6 +83,15 @@ static void wrong_use_ends_with_2_and_says_why(void)
         {"report --report-version 6", "from 0 to 5"},
         {"report --policy 0x10000000000000000", "is not a number"},
         {"psp", "psp needs --socket"},
+        {"kds --listen nowhere", "not ADDRESS:PORT"},
+        {"kds --listen 127.0.0.1:65536", "not ADDRESS:PORT"},
+        {"kds --listen 127.0.0.1:80x", "not ADDRESS:PORT"},
+        {"kds --tls-cert x.pem", "go together"},
+        {"kds --chips 4097", "from 0 to 4096"},
+        {"kds --revoke ask", "'ask' is not a number"},
+        {"kds --newest blSPL=1", "--newest: parameter teeSPL is missing"},
+        {"report --seed " TEST_CHAIN_SEED " --dir d --policy 0x100030000", "status 0x16"},
+        {"report --seed " TEST_CHAIN_SEED " --dir d --policy 0x20000", "forbids SMT"},
         {"report --seed " TEST_CHAIN_SEED " --dir d --report-data xyz", "--report-data"},
         {"report --seed " TEST_CHAIN_SEED " --dir d --host-data 0", "--host-data"},
         {"report --seed " TEST_CHAIN_SEED " --dir d --vmpl 4", "status 0x16"},
@@ -136,6 +147,55 @@ static void report_is_repeatable_and_verifies(void)
     }
 }
 
+static void report_knows_vlek_masks_and_pem(void)
+{
+    auto_buf struct cmn_buf raw = {0}, table = {0};
+    auto_certs struct snp_certs certs = {0};
+    struct cmn_err err = {0};
+
+    T_EQ_INT(run("report --seed " TEST_CHAIN_SEED
+                 " --dir d --vlek --csp-id CN=x --mask-chip-id --pem --platform-info 0x27 "
+                 "--certs c.bin"),
+             0);
+    slurp("report.bin", &raw);
+    slurp("c.bin", &table);
+    T_EQ_INT(raw.data[0x48], 4);
+    T_EQ_INT(raw.data[0x40], 0x27);
+    T_TRUE(cmn_all_zero(raw.data + 0x1A0, 64));
+    T_OK(snp_certs_decode(table.data, table.len, &certs, &err), &err);
+    const struct snp_cert *vlek = snp_certs_find(&certs, SNP_CERT_VLEK);
+    T_TRUE(vlek && memcmp(vlek->bytes.data, "-----BEGIN", 10) == 0);
+    T_EQ_INT(run("report --seed " TEST_CHAIN_SEED " --dir d --mask-chip-key"), 0);
+    slurp("report.bin", &raw);
+    T_TRUE(cmn_all_zero(raw.data + 0x2A0, 512));
+}
+
+/* The program's own view of one answer: the first line is "HTTP/1.1 200 OK". */
+static void kds_serves_until_it_is_told_to_stop(void)
+{
+    char line[64] = "", answer[256] = "";
+    static const char get[] = "GET /vcek/v1/Genoa/cert_chain HTTP/1.0\r\n\r\n";
+    int fd[2];
+
+    T_EQ_INT(pipe2(fd, O_CLOEXEC), 0);
+    pid_t pid = start("kds --seed " TEST_CHAIN_SEED " --dir d", fd[1]);
+    (void)close(fd[1]);
+    T_TRUE(read(fd[0], line, sizeof(line) - 1) > 0); /* the readiness line */
+    T_TRUE(strncmp(line, "serving on http://127.0.0.1:", 28) == 0);
+    struct sockaddr_in addr = {.sin_family = AF_INET,
+                               .sin_port = htons((uint16_t)atoi(line + 28)),
+                               .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    T_EQ_INT(connect(s, (void *)&addr, sizeof(addr)), 0);
+    T_EQ_INT(send(s, get, sizeof(get) - 1, MSG_NOSIGNAL), sizeof(get) - 1);
+    T_TRUE(recv(s, answer, sizeof(answer) - 1, 0) > 0);
+    T_TRUE(strncmp(answer, "HTTP/1.", 7) == 0 && strncmp(answer + 9, "200", 3) == 0);
+    (void)close(s);
+    T_EQ_INT(kill(pid, SIGTERM), 0);
+    T_EQ_INT(finish(pid), 0);
+    (void)close(fd[0]);
+}
+
 static void ca_prints_the_chain(void)
 {
     auto_buf struct cmn_buf text = {0}, note = {0};
@@ -181,5 +241,7 @@ static void psp_serves_until_it_is_told_to_stop(void)
 
 TEST_MAIN("fake-tee", {"wrong use ends with 2 and says why", wrong_use_ends_with_2_and_says_why},
           {"a report is repeatable and verifies", report_is_repeatable_and_verifies},
+          {"report knows VLEK, masks and PEM", report_knows_vlek_masks_and_pem},
+          {"kds serves until it is told to stop", kds_serves_until_it_is_told_to_stop},
           {"ca prints the chain", ca_prints_the_chain},
           {"psp serves until it is told to stop", psp_serves_until_it_is_told_to_stop})
