@@ -34,6 +34,9 @@ int ftee_ca_vcek_key(struct ftee_ca *ca, unsigned chip, const struct snp_tcb *tc
                      struct cmn_err *err) CMN_MUST_USE;
 int ftee_ca_vlek_key(struct ftee_ca *ca, const char *csp_id, const struct snp_tcb *tcb,
                      EVP_PKEY **ret, struct cmn_err *err) CMN_MUST_USE;
+/* The kept VCEK, else a new one that is not kept: others choose the TCB, the disk is ours. */
+int ftee_ca_vcek_cert(struct ftee_ca *ca, unsigned chip, const struct snp_tcb *tcb,
+                      struct cmn_buf *ret_der, struct cmn_err *err) CMN_MUST_USE;
 /* 32 bytes that only this chip or this provider (csp_id not NULL) knows, for one purpose. */
 int ftee_ca_chip_secret(struct ftee_ca *ca, unsigned chip, const char *purpose, uint8_t out[32],
                         struct cmn_err *err) CMN_MUST_USE;

@@ -1,13 +1,13 @@
 /* kds.c - requests to answers; see kds.h. */
 #include "fake-tee/kds.h"
 
+#include "ca-internal.h"
 #include "kds-throttle.h"
 
 #include "common/enc/enc.h"
 #include "fake-tee/issue.h"
 #include "fake-tee/platform.h"
 
-#include <openssl/evp.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -212,7 +212,6 @@ static int answer_vcek(struct ftee_kds *kds, enum snp_product product, const cha
                        const char *query, struct ftee_kds_answer *a, struct cmn_err *err)
 {
     const struct product *p = &kds->products[product];
-    auto_pkey EVP_PKEY *key = NULL;
     auto_free char *request = NULL;
     struct snp_tcb tcb;
     unsigned chip = 0;
@@ -236,7 +235,7 @@ static int answer_vcek(struct ftee_kds *kds, enum snp_product product, const cha
         return 0;
     }
     if (r == 0)
-        r = ftee_ca_vcek(p->ca, chip, &tcb, &key, &a->body, err);
+        r = ftee_ca_vcek_cert(p->ca, chip, &tcb, &a->body, err);
     if (r == 0)
         give(a, "application/pkix-cert");
     return r;

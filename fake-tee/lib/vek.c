@@ -115,9 +115,9 @@ static bool is_kept(struct ftee_ca *ca, const char *name, EVP_PKEY *key, struct 
     return cmn_buf_put(ret, der.data, der.len) == 0;
 }
 
-/* The kept one under this name, or a new one that is kept. */
+/* The kept one under this name, or a new one. */
 static int kept_or_issued(struct ftee_ca *ca, const char *name, EVP_PKEY *key,
-                          const struct ftee_issue *what, struct cmn_buf *ret_der,
+                          const struct ftee_issue *what, bool keep, struct cmn_buf *ret_der,
                           struct cmn_err *err)
 {
     auto_env struct cmn_env *env = NULL;
@@ -128,7 +128,7 @@ static int kept_or_issued(struct ftee_ca *ca, const char *name, EVP_PKEY *key,
     int r = cmn_env_derive(ca->env, name, &env, err);
     if (r == 0)
         r = ftee_ca_issue_from(ca, env, what, NULL, &der, err);
-    if (r == 0)
+    if (r == 0 && keep)
         r = ftee_ca_keep(ca, name, cmn_buf_bytes(&der), err);
     if (r == 0 && cmn_buf_put(ret_der, der.data, der.len) < 0)
         r = cmn_err_set(err, ENOMEM, "no memory");
@@ -143,8 +143,8 @@ static char *tcb_hex(struct ftee_ca *ca, const struct snp_tcb *tcb)
     return cmn_hex(raw, sizeof(raw));
 }
 
-int ftee_ca_vcek(struct ftee_ca *ca, unsigned chip, const struct snp_tcb *tcb, EVP_PKEY **ret_key,
-                 struct cmn_buf *ret_der, struct cmn_err *err)
+static int vcek(struct ftee_ca *ca, unsigned chip, const struct snp_tcb *tcb, bool keep,
+                EVP_PKEY **ret_key, struct cmn_buf *ret_der, struct cmn_err *err)
 {
     auto_pkey EVP_PKEY *key = NULL;
     auto_free char *hex = tcb_hex(ca, tcb);
@@ -157,10 +157,24 @@ int ftee_ca_vcek(struct ftee_ca *ca, unsigned chip, const struct snp_tcb *tcb, E
     if (r == 0)
         r = kept_or_issued(ca, name, key,
                            &(struct ftee_issue){.kind = FTEE_CERT_VCEK, .chip = chip, .tcb = tcb},
-                           ret_der, err);
+                           keep, ret_der, err);
     if (r == 0)
         *ret_key = cmn_take(key);
     return r;
+}
+
+int ftee_ca_vcek(struct ftee_ca *ca, unsigned chip, const struct snp_tcb *tcb, EVP_PKEY **ret_key,
+                 struct cmn_buf *ret_der, struct cmn_err *err)
+{
+    return vcek(ca, chip, tcb, true, ret_key, ret_der, err);
+}
+
+int ftee_ca_vcek_cert(struct ftee_ca *ca, unsigned chip, const struct snp_tcb *tcb,
+                      struct cmn_buf *ret_der, struct cmn_err *err)
+{
+    auto_pkey EVP_PKEY *key = NULL;
+
+    return vcek(ca, chip, tcb, false, &key, ret_der, err);
 }
 
 /* Midnight UTC of a day, as certificates write it. */
@@ -199,7 +213,7 @@ int ftee_ca_vlek(struct ftee_ca *ca, const char *csp_id, const struct snp_tcb *t
     (void)snprintf(name, sizeof(name), "vlek-%s-%s.der", csp_hex, hex);
     r = ftee_ca_vlek_key(ca, csp_id, tcb, &key, err);
     if (r == 0)
-        r = kept_or_issued(ca, name, key, &what, ret_der, err);
+        r = kept_or_issued(ca, name, key, &what, true, ret_der, err);
     if (r == 0)
         *ret_key = cmn_take(key);
     return r;
