@@ -121,3 +121,18 @@ int cmn_unb64(enum cmn_b64_kind kind, const char *s, size_t len, struct cmn_buf 
     ret->data[ret->len] = 0;
     return 0;
 }
+
+int cmn_form_decode(const char *s, size_t len, struct cmn_buf *ret)
+{
+    int r = cmn_buf_put(ret, "", 0);
+
+    for (size_t i = 0; i < len && r == 0; i++) {
+        char c = s[i] == '+' ? ' ' : s[i];
+        if (c == '%' && i + 2 < len && hex_digit(s[i + 1]) >= 0 && hex_digit(s[i + 2]) >= 0) {
+            c = (char)(hex_digit(s[i + 1]) * 16 + hex_digit(s[i + 2]));
+            i += 2;
+        }
+        r = cmn_buf_put(ret, &c, 1);
+    }
+    return r;
+}

@@ -22,4 +22,10 @@ int cmn_unhex(const char *s, size_t len, struct cmn_buf *ret, struct cmn_err *er
 int cmn_unb64(enum cmn_b64_kind kind, const char *s, size_t len, struct cmn_buf *ret,
               struct cmn_err *err) CMN_MUST_USE;
 
+/*
+ * Appends the decoded form of an application/x-www-form-urlencoded piece: '+' is a blank; a '%'
+ * that begins no escape stays what it is (URL standard, "percent-decode"). -ENOMEM.
+ */
+int cmn_form_decode(const char *s, size_t len, struct cmn_buf *ret) CMN_MUST_USE;
+
 #endif

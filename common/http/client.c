@@ -1,6 +1,7 @@
 /* client.c - libcurl glue; see client.h. */
 #include "common/http/client.h"
 
+#include "common/http/cookies.h"
 #include "common/http/curl-load.h"
 
 #include <stdio.h>
@@ -13,6 +14,7 @@
 struct cmn_http_client {
     CURL *curl;
     char *ca_pem;
+    struct cmn_cookies cookies;
 };
 
 void cmn_http_client_warm(void)
@@ -41,8 +43,7 @@ int cmn_http_client_new(const struct cmn_http_client_opts *opts, struct cmn_http
     (void)cmn_curl.easy_setopt(c->curl, CURLOPT_PROXY, opts->proxy ? opts->proxy : "");
     if (opts->user_agent)
         (void)cmn_curl.easy_setopt(c->curl, CURLOPT_USERAGENT, opts->user_agent);
-    if (opts->cookies)
-        (void)cmn_curl.easy_setopt(c->curl, CURLOPT_COOKIEFILE, "");
+    c->cookies.on = opts->cookies;
     if (opts->ca_pem && *opts->ca_pem) {
         c->ca_pem = strdup(opts->ca_pem);
         struct curl_blob blob = {c->ca_pem, c->ca_pem ? strlen(c->ca_pem) : 0, CURL_BLOB_COPY};
@@ -60,6 +61,7 @@ void cmn_http_client_free(struct cmn_http_client *client)
     if (!client)
         return;
     cmn_curl.easy_cleanup(client->curl);
+    cmn_cookies_done(&client->cookies);
     free(client->ca_pem);
     free(client);
 }
@@ -170,6 +172,31 @@ static int add_header(struct curl_slist **list, const char *name, const char *va
     return 0;
 }
 
+static int add_cookies(struct curl_slist **list, const struct cmn_cookies *jar)
+{
+    auto_buf_secret struct cmn_buf line = {0};
+
+    if (!jar->n)
+        return 0;
+    int r = cmn_cookies_put(jar, &line);
+    return r < 0 ? r : add_header(list, "Cookie", (const char *)line.data);
+}
+
+/* Every Set-Cookie header of an answer, by the layout of keep_header. */
+static int take_cookies(struct cmn_cookies *jar, const struct cmn_buf *headers)
+{
+    const char *p = (const char *)headers->data, *end = p ? p + headers->len : p;
+    int r = 0;
+
+    while (p < end && r == 0) {
+        const char *value = p + strlen(p) + 1;
+        if (strcasecmp(p, "Set-Cookie") == 0)
+            r = cmn_cookies_take(jar, value);
+        p = value + strlen(value) + 1;
+    }
+    return r;
+}
+
 static int add_headers(struct curl_slist **list, const struct cmn_http_call *call, bool has_body)
 {
     auto_buf_secret struct cmn_buf bearer = {0};
@@ -214,7 +241,6 @@ static int set_request(CURL *curl, const struct cmn_http_call *call, struct curl
         (void)cmn_curl.easy_setopt(curl, CURLOPT_NOBODY, 1L);
     }
     (void)cmn_curl.easy_setopt(curl, CURLOPT_CUSTOMREQUEST, call->method);
-    (void)cmn_curl.easy_setopt(curl, CURLOPT_HTTPHEADER, *headers);
     return cmn_curl.easy_setopt(curl, CURLOPT_URL, call->url) == CURLE_OK ? 0 : -EINVAL;
 }
 
@@ -247,10 +273,13 @@ int cmn_http_do(struct cmn_http_client *client, const struct cmn_http_call *call
 
     cmn_http_answer_done(ret);
     int r = set_request(client->curl, call, &headers);
+    if (r == 0)
+        r = add_cookies(&headers, &client->cookies);
     if (r < 0) {
         cmn_curl.slist_free_all(headers);
         return cmn_err_set(err, -r, "builder error for url (%.256s)", call->url);
     }
+    (void)cmn_curl.easy_setopt(client->curl, CURLOPT_HTTPHEADER, headers);
     (void)cmn_curl.easy_setopt(client->curl, CURLOPT_WRITEFUNCTION, on_body);
     (void)cmn_curl.easy_setopt(client->curl, CURLOPT_WRITEDATA, &t);
     (void)cmn_curl.easy_setopt(client->curl, CURLOPT_HEADERFUNCTION, on_header);
@@ -264,6 +293,10 @@ int cmn_http_do(struct cmn_http_client *client, const struct cmn_http_call *call
     }
     (void)cmn_curl.easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &status);
     ret->status = (int)status;
+    if (client->cookies.on && take_cookies(&client->cookies, &ret->headers) < 0) {
+        cmn_http_answer_done(ret);
+        return cmn_err_set(err, ENOMEM, "no memory");
+    }
     copy_header(ret, "Content-Type", ret->content_type, sizeof(ret->content_type));
     copy_header(ret, "Docker-Content-Digest", ret->digest, sizeof(ret->digest));
     return 0;

@@ -24,7 +24,7 @@ struct cmn_http_client_opts {
     const char *proxy;       /* URL; NULL: none, whatever the environment says */
     const char *user_agent;  /* NULL: none */
     const char *ca_pem;      /* trusted beside the system's folder of certificates, NULL: none */
-    bool cookies;            /* keep a cookie jar in memory */
+    bool cookies;            /* keep cookies, send them back; such a client talks to one server */
 };
 
 struct cmn_http_client;

@@ -1,31 +1,8 @@
 /* query.c - the query of a URI as a map of strings (application/x-www-form-urlencoded). */
+#include "common/enc/enc.h"
 #include "internal.h"
 
 #include <string.h>
-
-static int hex(char c)
-{
-    return c >= '0' && c <= '9'                 ? c - '0'
-           : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10
-                                                : -1;
-}
-
-/* '+' is a blank; a '%' that begins no escape stays what it is, as the URL standard says. */
-static int decode(const char *s, size_t len, struct cmn_buf *ret)
-{
-    int r = cmn_buf_puts(ret, "");
-
-    for (size_t i = 0; i < len && r == 0; i++) {
-        int hi = s[i] == '%' && i + 2 < len ? hex(s[i + 1]) : -1, lo = hi >= 0 ? hex(s[i + 2]) : -1;
-        char c = s[i] == '+' ? ' ' : s[i];
-        if (lo >= 0) {
-            c = (char)(hi << 4 | lo);
-            i += 2;
-        }
-        r = cmn_buf_put(ret, &c, 1);
-    }
-    return r;
-}
 
 int kbs_query_parse(const char *query, json_t **ret, struct cmn_err *err)
 {
@@ -37,9 +14,10 @@ int kbs_query_parse(const char *query, json_t **ret, struct cmn_err *err)
         size_t len = strcspn(query, "&"), eq = strcspn(query, "=");
         if (eq > len)
             eq = len;
-        r = decode(query, eq, &key);
+        r = cmn_form_decode(query, eq, &key);
         if (r == 0)
-            r = eq < len ? decode(query + eq + 1, len - eq - 1, &value) : cmn_buf_puts(&value, "");
+            r = eq < len ? cmn_form_decode(query + eq + 1, len - eq - 1, &value)
+                         : cmn_buf_puts(&value, "");
         if (r == 0 && len) {
             if (memchr(key.data, 0, key.len))
                 return cmn_err_set(err, EINVAL, "a name in the query holds a zero byte");

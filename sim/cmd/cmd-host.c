@@ -2,37 +2,8 @@
  */
 #include "sim/cmd/cmd.h"
 
-#include <argp.h>
 #include <stdio.h>
 #include <string.h>
-
-struct args {
-    bool json;
-    const char *action;
-};
-
-static const struct argp_option options[] = {
-    {"json", 'j', NULL, 0, "Print JSON", 0},
-    {0},
-};
-
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-    struct args *a = state->input;
-
-    switch (key) {
-    case 'j':
-        a->json = true;
-        return 0;
-    case ARGP_KEY_ARG:
-        if (a->action)
-            return ARGP_ERR_UNKNOWN;
-        a->action = arg;
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
-}
 
 static void print_text(const struct sim_host_check *checks, size_t n)
 {
@@ -62,18 +33,14 @@ static void print_json(const struct sim_host_check *checks, size_t n)
 
 int sim_cmd_host(int argc, char **argv)
 {
-    static const struct argp argp = {
-        options, parse, "check", "Tells what this host can run, by trying it.", NULL, NULL, NULL};
     struct sim_host_check checks[SIM_HOST_CHECKS];
-    struct args a = {0};
-    char name[] = "cocobox host";
-    int status = SIM_EXIT_OK;
+    struct sim_cmd_args a = {0};
+    int status =
+        sim_cmd_args(argc, argv, "check", "Tells what this host can run, by trying it.", &a);
 
-    argv[0] = name;
-    argp_err_exit_status = SIM_EXIT_USAGE;
-    if (argp_parse(&argp, argc, argv, 0, NULL, &a))
-        return SIM_EXIT_USAGE;
-    if (!a.action || strcmp(a.action, "check") != 0)
+    if (status != SIM_EXIT_OK)
+        return status;
+    if (a.n != 1 || strcmp(a.items[0], "check") != 0)
         return sim_cmd_usage("host", "say what to do: check");
     size_t n = sim_host_check_all(checks);
     if (a.json)

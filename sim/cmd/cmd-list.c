@@ -4,45 +4,15 @@
 #include "sim/run/run.h"
 #include "sim/scenario/scenario.h"
 
-#include <argp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct args {
-    bool json;
-    char **paths;
-    int n_paths;
-};
-
 struct list {
-    const struct args *args;
+    const struct sim_cmd_args *args;
     json_t *rows;
     bool bad;
 };
-
-static const struct argp_option options[] = {
-    {"json", 'j', NULL, 0, "Print one JSON list", 0},
-    {0},
-};
-
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-    struct args *a = state->input;
-
-    (void)arg;
-    switch (key) {
-    case 'j':
-        a->json = true;
-        return 0;
-    case ARGP_KEY_ARGS:
-        a->paths = state->argv + state->next;
-        a->n_paths = state->argc - state->next;
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
-}
 
 static json_t *strings(const struct sim_strings *s)
 {
@@ -91,26 +61,20 @@ static void any(struct list *l, const char *path)
 
 int sim_cmd_list(int argc, char **argv)
 {
-    static const struct argp argp = {options,
-                                     parse,
-                                     "[FILE|FOLDER...]",
-                                     "Validates scenarios and shows what each expects. Without "
-                                     "arguments: those that come with cocobox.",
-                                     NULL,
-                                     NULL,
-                                     NULL};
-    struct args a = {0};
     auto_json json_t *rows = json_array();
-    char name[] = "cocobox list";
+    struct sim_cmd_args a = {0};
+    int status =
+        sim_cmd_args(argc, argv, "[FILE|FOLDER...]",
+                     "Validates scenarios and shows what each expects. Without arguments: those "
+                     "that come with cocobox.",
+                     &a);
 
-    argv[0] = name;
-    argp_err_exit_status = SIM_EXIT_USAGE;
-    if (argp_parse(&argp, argc, argv, 0, NULL, &a))
-        return SIM_EXIT_USAGE;
+    if (status != SIM_EXIT_OK)
+        return status;
     struct list l = {&a, rows, false};
-    for (int i = 0; i < a.n_paths; i++)
-        any(&l, a.paths[i]);
-    if (!a.n_paths) {
+    for (int i = 0; i < a.n; i++)
+        any(&l, a.items[i]);
+    if (!a.n) {
         auto_free char *dir = sim_path_scenarios();
         if (!dir)
             return sim_cmd_usage("list", "no scenarios folder found; name one");

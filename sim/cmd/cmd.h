@@ -20,6 +20,15 @@ int sim_cmd_list(int argc, char **argv);
 int sim_cmd_host(int argc, char **argv);
 int sim_cmd_reasons(int argc, char **argv);
 
+/* args.c: --json, --help and a list of things. Anything but SIM_EXIT_OK: it has told why. */
+struct sim_cmd_args {
+    bool json;
+    char **items;
+    int n;
+};
+int sim_cmd_args(int argc, char **argv, const char *items_doc, const char *doc,
+                 struct sim_cmd_args *ret);
+
 /* argp's program name for messages: "cocobox run". */
 int sim_cmd_usage(const char *command, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

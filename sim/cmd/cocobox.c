@@ -5,6 +5,7 @@
 #include "sim/cmd/cmd-image.h"
 #include "sim/cmd/cmd.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -50,6 +51,8 @@ int sim_cmd_usage(const char *command, const char *fmt, ...)
 int main(int argc, char **argv)
 {
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)mallopt(M_ARENA_MAX,
+                  2); /* threads come and go with every run: one run's memory serves the next */
     if (argc < 2) {
         help(stderr);
         return SIM_EXIT_USAGE;

@@ -80,7 +80,7 @@ static int index_load(struct sim_oci_store *store, struct cmn_err *err)
     if (r == 0)
         r = cmn_json_load(cmn_buf_bytes(&text), CMN_JSON_MAX_DEPTH, &store->index, err);
     if (r < 0)
-        return cmn_err_wrap(err, r, "OCI layout '%.200s'", store->dir);
+        return cmn_err_wrap(err, r, "OCI layout '%.200s': index.json", store->dir);
     if (!json_is_array(json_object_get(store->index, "manifests")))
         return cmn_err_set(err, EBADMSG, "OCI layout '%.200s': index.json has no manifests",
                            store->dir);

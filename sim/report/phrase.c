@@ -76,6 +76,17 @@ static void gone(const struct sim_report *rep, const struct sim_event *e, char *
     (void)snprintf(out, cap, "no process, mount, namespace or file is left");
 }
 
+static void fault(const struct sim_event *e, char *out, size_t cap)
+{
+    const char *what = cmn_json_str(e->details, "what");
+
+    if (what)
+        (void)snprintf(out, cap, "fault at %s: %s %s", e->name, str(e, "fault"), what);
+    else
+        (void)snprintf(out, cap, "fault at %s: %s, byte %d", e->name, str(e, "fault"),
+                       num(e, "offset"));
+}
+
 static const struct {
     const char *event;
     void (*say)(const struct sim_report *rep, const struct sim_event *e, char *out, size_t cap);
@@ -93,6 +104,10 @@ static const struct {
 
 bool sim_text_phrase(const struct sim_report *rep, const struct sim_event *e, char *out, size_t cap)
 {
+    if (strcmp(e->actor, "fault") == 0 && e->outcome == SIM_INFO) {
+        fault(e, out, cap);
+        return true;
+    }
     if (e->outcome != SIM_OK)
         return false;
     for (size_t i = 0; i < CMN_ARRAY_SIZE(phrases); i++)

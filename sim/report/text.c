@@ -128,7 +128,7 @@ static bool worth_a_line(struct sim_report *rep, const struct sim_event *e, bool
 {
     if (e->outcome == SIM_REFUSED || e->outcome == SIM_FAILED || e->outcome == SIM_WARN)
         return !repeats(rep, e);
-    return rep->opts.verbose || milestone || strcmp(e->actor, "fault") == 0;
+    return rep->opts.verbose || milestone;
 }
 
 static void put_message(const struct sim_report *rep, const char *text)

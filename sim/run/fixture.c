@@ -7,6 +7,7 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -14,7 +15,7 @@
 
 extern char **environ;
 
-enum { SCRIPT_TIMEOUT_MS = 120000 };
+enum { SCRIPT_TIMEOUT_MS = 120000, TERM_TIMEOUT_MS = 3000 };
 
 /* Starts the script in a process group of its own, with signals as a shell would have them. */
 static int start(const char *script, const char *name, const char *folder, pid_t *ret,
@@ -52,8 +53,12 @@ static int wait_for(pid_t pid, int stop_fd, int *ret_status, struct cmn_err *err
         r = cmn_err_set(err, ETIMEDOUT, "it took more than %d s", SCRIPT_TIMEOUT_MS / 1000);
     else if (n > 0 && !fds[0].revents)
         r = cmn_err_reason(err, EINTR, CMN_REASON_RUN_INTERRUPTED, "interrupted");
-    if (r < 0)
-        (void)kill(-pid, SIGKILL);
+    if (r < 0) { /* its own trap cleans up, if it gets the time */
+        fds[1].fd = -1;
+        (void)kill(-pid, SIGTERM);
+        if (poll(fds, pidfd < 0 ? 0 : 1, TERM_TIMEOUT_MS) <= 0)
+            (void)kill(-pid, SIGKILL);
+    }
     while (waitpid(pid, ret_status, 0) < 0 && errno == EINTR)
         continue;
     return r;
@@ -80,6 +85,34 @@ static int make(const char *script, const char *name, const char *folder, int st
     return 0;
 }
 
+/* Whole or not at all: made beside it under another name. The caller holds the lock. */
+static int make_whole(const char *script, const char *name, const char *folder, int stop_fd,
+                      struct cmn_err *err)
+{
+    char fresh[4400], index[4200];
+    struct stat st;
+
+    (void)snprintf(index, sizeof(index), "%s/index.json", folder);
+    if (stat(index, &st) == 0)
+        return 0; /* somebody else made it while we waited */
+    (void)snprintf(fresh, sizeof(fresh), "%s.new", folder); /* the script replaces what is there */
+    int r = make(script, name, fresh, stop_fd, err);
+    if (r == 0 && rename(fresh, folder) < 0)
+        r = cmn_err_set(err, errno, "cannot rename %s: %s", fresh, strerror(errno));
+    return r;
+}
+
+static int lock(const char *folder, struct cmn_err *err)
+{
+    char path[4200];
+
+    (void)snprintf(path, sizeof(path), "%s.lock", folder);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd >= 0 && flock(fd, LOCK_EX) < 0)
+        cmn_auto_close(&fd);
+    return fd < 0 ? cmn_err_set(err, errno, "cannot lock %s: %s", path, strerror(errno)) : fd;
+}
+
 int sim_fixture_open(const char *cache_dir, const char *name, const char *script, int stop_fd,
                      struct sim_oci_store **ret, struct cmn_err *err)
 {
@@ -94,7 +127,8 @@ int sim_fixture_open(const char *cache_dir, const char *name, const char *script
     (void)snprintf(folder + strlen(folder), 256, "/%.200s", name);
     (void)snprintf(index, sizeof(index), "%s/index.json", folder);
     if (stat(index, &st) < 0) {
-        r = make(script, name, folder, stop_fd, err);
+        auto_close int held = lock(folder, err);
+        r = held < 0 ? held : make_whole(script, name, folder, stop_fd, err);
         if (r < 0)
             return r;
     }

@@ -142,6 +142,8 @@ static void *reap(void *arg)
         r = waitpid(own.c->crun_pid, &status, 0);
     while (r < 0 && errno == EINTR);
     (void)pthread_mutex_lock(&own.agent->lock);
+    if (WIFSIGNALED(status) && own.c->first_pid > 0)
+        (void)kill(own.c->first_pid, SIGKILL); /* crun is gone: nobody else ends its container */
     own.c->state = AGENT_EXITED;
     own.c->exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     (void)pthread_cond_broadcast(&own.agent->changed);

@@ -60,5 +60,19 @@ static void hex_is_whole_bytes(void)
     T_EQ_MEM(out.data, "\x00\xff\xa5", 3);
 }
 
+static void form_text_is_decoded_as_a_browser_does(void)
+{
+    static const char *const v[][2] = {{"", ""},         {"a+b", "a b"}, {"%41%6a%6A", "Ajj"},
+                                       {"100%", "100%"}, {"%4", "%4"},   {"%zz", "%zz"},
+                                       {"%%41", "%A"},   {"%2B+", "+ "}, {"a%0", "a%0"}};
+
+    for (size_t i = 0; i < CMN_ARRAY_SIZE(v); i++) {
+        auto_buf struct cmn_buf out = {0};
+        T_OK(cmn_form_decode(v[i][0], strlen(v[i][0]), &out), NULL);
+        T_EQ_STR((const char *)out.data, v[i][1]);
+    }
+}
+
 TEST_MAIN("enc", {"what is not quite base64 is refused", not_quite_base64_is_refused},
-          {"RFC 4648 vectors", rfc4648_vectors}, {"hex is whole bytes", hex_is_whole_bytes})
+          {"RFC 4648 vectors", rfc4648_vectors}, {"hex is whole bytes", hex_is_whole_bytes},
+          {"form text is decoded as a browser does", form_text_is_decoded_as_a_browser_does})
