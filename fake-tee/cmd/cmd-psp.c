@@ -82,7 +82,7 @@ static int launch(struct cmn_env *env, struct ftee_ca *ca, const struct args *a,
     ftee_platform_unref(platform); /* the guest has its own reference */
     if (r < 0) {
         ftee_psp_free(psp);
-        return r == -EPERM ? -EINVAL : r; /* the firmware refuses what was asked for */
+        return r == -EACCES ? -EINVAL : r; /* the firmware refuses what was asked for */
     }
     *ret = psp;
     return 0;

@@ -25,7 +25,7 @@ struct ftee_psp {
     struct ftee_vek vek;
 };
 
-/* Does the policy fit the platform? -EPERM. */
+/* Does the policy fit the platform? -EACCES. */
 int ftee_check_policy(uint64_t policy, enum snp_product product,
                       const struct ftee_platform_status *platform,
                       struct cmn_err *err) CMN_MUST_USE;

@@ -52,6 +52,8 @@ static int respond_report(struct ftee_psp_server *s, int fd, const uint8_t *req,
     uint32_t vmpl = 0, status = SNP_STATUS_INVALID;
     int r = cmn_rd_u32le(&c, &vmpl);
 
+    if (vmpl < s->opts.vmpl_floor)
+        vmpl = s->opts.vmpl_floor;
     /* KEY_SEL is at 68; the rest is reserved */
     if (r == 0 && cmn_all_zero(req + 69, 27))
         r = ftee_psp_report_with(s->psp, req, vmpl, (enum snp_key_sel)req[68], body + 32, &status,
@@ -78,7 +80,7 @@ static int respond_key(struct ftee_psp_server *s, int fd, const uint8_t *req, si
     uint32_t status = SNP_STATUS_INVALID;
     int r = 0;
 
-    if (snp_key_req_decode(req, len, &key_req, NULL) == 0)
+    if (snp_key_req_decode(req, len, &key_req, NULL) == 0 && key_req.vmpl >= s->opts.vmpl_floor)
         r = ftee_psp_derive_key(s->psp, &key_req, body + 32, &status, NULL);
     cmn_put_u32le(body, status);
     if (r == 0 && s->opts.observe)

@@ -36,6 +36,6 @@ int ftee_refuse(struct cmn_err *err, const char *command, enum ftee_status statu
     va_start(ap, fmt);
     (void)vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
-    return cmn_err_reason(err, EPERM, CMN_REASON_PSP_COMMAND_REFUSED, "%s: status 0x%X (%s): %s",
+    return cmn_err_reason(err, EACCES, CMN_REASON_PSP_COMMAND_REFUSED, "%s: status 0x%X (%s): %s",
                           command, (unsigned)status, name_of(status), text);
 }

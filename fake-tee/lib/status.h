@@ -17,7 +17,7 @@ enum ftee_status {
     FTEE_STATUS_INVALID_KEY = 0x27,
 };
 
-/* "COMMAND: status 0x7 (policy failure): ..."; -EPERM, reason psp.command-refused. */
+/* "COMMAND: status 0x7 (policy failure): ..."; -EACCES, reason psp.command-refused. */
 int ftee_refuse(struct cmn_err *err, const char *command, enum ftee_status status, const char *fmt,
                 ...) __attribute__((format(printf, 4, 5)));
 

@@ -36,25 +36,54 @@ static int measure(struct sim_run *run, const struct sim_guest_spec *g, struct f
     return ftee_psp_launch_update(psp, FTEE_PAGE_NORMAL, GPA_PROGRAMS, page, err);
 }
 
-static int start(struct sim_run *run, const char *stream, struct ftee_ca *ca,
-                 const struct sim_guest_spec *g, struct ftee_psp **ret, struct cmn_err *err)
+/* The guest on the machine of its scenario, launched but for its finish. */
+static int start(struct sim_run *run, struct ftee_ca *ca, const struct sim_guest_spec *g,
+                 struct ftee_psp **ret, struct cmn_err *err)
 {
     auto_env struct cmn_env *env = NULL;
     struct ftee_psp *psp = NULL;
-    struct ftee_launch launch = {
-        .policy = g->policy, .report_version = g->report_version, .chip = g->chip};
-    int r = cmn_env_derive(run->opts->env, stream, &env, err);
+    struct ftee_platform *platform = NULL;
+    int r = cmn_env_derive(run->opts->env, "psp", &env, err);
 
+    if (r == 0)
+        r = sim_run_platform_new(ca, g, &platform, err);
+    const struct ftee_launch launch = {.policy = g->policy,
+                                       .report_version = g->report_version,
+                                       .platform = platform,
+                                       .certs = {.pem = g->platform.certs_pem,
+                                                 .crl = g->platform.certs_crl,
+                                                 .omit = g->platform.certs_omit}};
     if (r == 0)
         r = ftee_psp_launch_start(env, ca, &launch, &psp, err);
     if (r == 0)
+        r = sim_run_platform_settle(platform, &g->platform, err);
+    if (r == 0)
         r = measure(run, g, psp, err);
+    ftee_platform_unref(platform); /* the guest has its own reference */
     if (r < 0) {
         ftee_psp_free(psp);
         return r;
     }
     *ret = psp;
     return 0;
+}
+
+/* The measurement another launch would have; policy and platform have no part in it. */
+static int predict(struct sim_run *run, struct ftee_ca *ca, const struct sim_guest_spec *g,
+                   uint8_t ret[48], struct cmn_err *err)
+{
+    auto_env struct cmn_env *env = NULL;
+    struct ftee_psp *psp = NULL;
+    int r = cmn_env_derive(run->opts->env, "reference", &env, err);
+
+    if (r == 0)
+        r = ftee_psp_launch_start(env, ca, &(struct ftee_launch){0}, &psp, err);
+    if (r == 0)
+        r = measure(run, g, psp, err);
+    if (r == 0)
+        ftee_psp_measurement(psp, ret);
+    ftee_psp_free(psp);
+    return r;
 }
 
 static int open_ca(struct sim_run *run, enum snp_product product, struct ftee_ca **ret,
@@ -145,9 +174,9 @@ int sim_run_launch(struct sim_run *run, struct cmn_err *err)
         if (r == 0)
             r = open_ca(run, g->product, &run->ca, err);
         if (r == 0)
-            r = start(run, "psp", run->ca, g, &run->psp, err);
+            r = start(run, run->ca, g, &run->psp, err);
         if (r == 0)
-            r = ftee_psp_launch_finish(run->psp, run->initdata.host_data, err);
+            r = sim_run_finish_launch(run, run->psp, g, err);
     }
     if (r == 0)
         tell(run);
@@ -158,8 +187,7 @@ int sim_run_launch(struct sim_run *run, struct cmn_err *err)
 int sim_run_reference_values(struct sim_run *run, json_t **ret, struct cmn_err *err)
 {
     const struct sim_guest_spec *g = &run->plan->reference_guest;
-    struct snp_tcb tcb = ftee_default_tcb(g->product);
-    struct ftee_psp *psp = NULL;
+    const struct snp_tcb *tcb = &g->platform.reported;
     struct ftee_ca *other = NULL;
     uint8_t digest[48];
     int r = 0;
@@ -169,22 +197,21 @@ int sim_run_reference_values(struct sim_run *run, json_t **ret, struct cmn_err *
     if (g->product != run->plan->guest.product)
         r = open_ca(run, g->product, &other, err);
     if (r == 0)
-        r = start(run, "reference", other ? other : run->ca, g, &psp, err);
+        r = predict(run, other ? other : run->ca, g, digest, err);
     if (r == 0) {
-        ftee_psp_measurement(psp, digest);
         auto_free char *hex = cmn_hex(digest, sizeof(digest));
-        *ret =
-            json_pack("{s:[s?], s:[i], s:[i], s:[i], s:[i], s:b, s:b, s:i, s:i, s:b, s:b}",
-                      "snp_launch_measurement", hex, "snp_bootloader", tcb.bootloader,
-                      "snp_microcode", tcb.microcode, "snp_snp_svn", tcb.snp, "snp_tee_svn",
-                      tcb.tee, "snp_smt_enabled", 1, "snp_tsme_enabled", 0, "snp_guest_abi_major",
-                      (int)(g->policy >> 8 & 0xFF), "snp_guest_abi_minor", (int)(g->policy & 0xFF),
-                      "snp_single_socket", !!(g->policy & SNP_POLICY_SINGLE_SOCKET),
-                      "snp_smt_allowed", !!(g->policy & SNP_POLICY_SMT));
+        *ret = json_pack("{s:[s?], s:[i], s:[i], s:[i], s:[i], s:b, s:b, s:i, s:i, s:b, s:b}",
+                         "snp_launch_measurement", hex, "snp_bootloader", tcb->bootloader,
+                         "snp_microcode", tcb->microcode, "snp_snp_svn", tcb->snp, "snp_tee_svn",
+                         tcb->tee, "snp_smt_enabled", !!(g->platform.info & SNP_PLAT_SMT),
+                         "snp_tsme_enabled", !!(g->platform.info & SNP_PLAT_TSME),
+                         "snp_guest_abi_major", (int)(g->policy >> 8 & 0xFF), "snp_guest_abi_minor",
+                         (int)(g->policy & 0xFF), "snp_single_socket",
+                         !!(g->policy & SNP_POLICY_SINGLE_SOCKET), "snp_smt_allowed",
+                         !!(g->policy & SNP_POLICY_SMT));
         if (!*ret)
             r = cmn_err_set(err, ENOMEM, "no memory");
     }
-    ftee_psp_free(psp);
     ftee_ca_free(other);
     return r;
 }

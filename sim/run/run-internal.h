@@ -91,6 +91,15 @@ void sim_run_emit(struct sim_run *run, enum sim_phase phase, const char *actor, 
 void sim_run_emit_err(struct sim_run *run, enum sim_phase phase, const char *actor,
                       const char *name, const struct cmn_err *err);
 
+/* The machine when the guest starts; then moved to what the scenario says (see platform.c). */
+int sim_run_platform_new(struct ftee_ca *ca, const struct sim_guest_spec *guest,
+                         struct ftee_platform **ret, struct cmn_err *err) CMN_MUST_USE;
+int sim_run_platform_settle(struct ftee_platform *platform, const struct sim_platform_spec *spec,
+                            struct cmn_err *err) CMN_MUST_USE;
+/* SNP_LAUNCH_FINISH with the initdata's digest and, if there is one, the owner's ID block. */
+int sim_run_finish_launch(struct sim_run *run, struct ftee_psp *psp,
+                          const struct sim_guest_spec *guest, struct cmn_err *err) CMN_MUST_USE;
+
 /* launch.c: test chain, launch digest, host_data, reference values */
 int sim_run_launch(struct sim_run *run, struct cmn_err *err) CMN_MUST_USE;
 int sim_run_reference_values(struct sim_run *run, json_t **ret, struct cmn_err *err) CMN_MUST_USE;

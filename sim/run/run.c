@@ -66,6 +66,7 @@ static void tell_output(struct sim_run *run, size_t i)
  */
 struct failure {
     bool there;
+    const char *actor;
     enum sim_phase phase;
     const char *name;
     struct cmn_err err;
@@ -74,7 +75,7 @@ struct failure {
 static int fail(struct failure *f, enum sim_phase phase, const char *name,
                 const struct cmn_err *err)
 {
-    *f = (struct failure){true, phase, name, *err};
+    *f = (struct failure){true, "adaptor", phase, name, *err};
     return -1;
 }
 
@@ -215,7 +216,7 @@ static int teardown(struct sim_run *run, const struct failure *f, struct cmn_err
     }
     sim_run_watch_stop(run);
     if (f->there)
-        sim_run_emit_err(run, f->phase, "adaptor", f->name, &f->err);
+        sim_run_emit_err(run, f->phase, f->actor, f->name, &f->err);
     sim_adaptor_free(run->adaptor);
     sim_run_serve_done(run);
     sim_machine_free(run->machine);
@@ -255,8 +256,15 @@ static int run_all(struct sim_run *run, struct sim_verdict *ret, struct cmn_err 
     if (r < 0)
         return r;
     r = create_peer_pod(run, err);
-    if (r == 0)
+    if (r == 0) {
         flow(run, &f);
+    } else if (err && err->reason == CMN_REASON_PSP_COMMAND_REFUSED) {
+        /* the firmware's verdict on this guest, and no fault of the host */
+        (void)fail(&f, SIM_PHASE_CREATE_PEER_POD, "psp.launch", err);
+        f.actor = "psp";
+        cmn_err_clear(err);
+        r = 0;
+    }
     int end = teardown(run, &f, &left);
     if (r < 0)
         return r;

@@ -15,6 +15,7 @@ int sim_guest_spec_default(struct sim_guest_spec *ret)
         .report_version = 3,
         .retry_delay_ms = 1000,
     };
+    sim_platform_spec_default(ret->product, &ret->platform);
     ret->cmdline = strdup("quiet");
     return ret->cmdline ? 0 : -ENOMEM;
 }
@@ -31,33 +32,34 @@ int sim_guest_spec_copy(const struct sim_guest_spec *from, struct sim_guest_spec
     return 0;
 }
 
-static int policy_bit(struct sim_reader *r, const json_t *obj, const char *key, uint64_t bit,
-                      uint64_t *policy)
-{
-    bool on = *policy & bit;
-    int x = sim_read_bool(r, obj, key, &on);
-
-    *policy = on ? *policy | bit : *policy & ~bit;
-    return x;
-}
-
+/* abi_major and abi_minor: the least firmware ABI the policy asks for. */
 static int load_policy(struct sim_reader *r, const json_t *obj, struct sim_guest_spec *g)
 {
-    static const struct {
-        const char *key;
-        uint64_t bit;
-    } bits[] = {
+    static const struct sim_bit bits[] = {
         {"smt", SNP_POLICY_SMT},
         {"migrate_ma", SNP_POLICY_MIGRATE_MA},
         {"debug", SNP_POLICY_DEBUG},
         {"single_socket", SNP_POLICY_SINGLE_SOCKET},
+        {"cxl", SNP_POLICY_CXL},
+        {"aes_256_xts", SNP_POLICY_AES_256_XTS},
+        {"rapl_disabled", SNP_POLICY_RAPL_DIS},
+        {"ciphertext_hiding", SNP_POLICY_CIPHERTEXT_HIDING},
+        {"page_swap_disabled", SNP_POLICY_PAGE_SWAP_DISABLE},
     };
+    unsigned major = (unsigned)(g->policy >> 8 & 0xFF), minor = (unsigned)(g->policy & 0xFF);
 
     if (!obj)
         return 0;
-    int x = SIM_KEYS(r, obj, "smt", "migrate_ma", "debug", "single_socket");
-    for (size_t i = 0; x == 0 && i < CMN_ARRAY_SIZE(bits); i++)
-        x = policy_bit(r, obj, bits[i].key, bits[i].bit, &g->policy);
+    int x = SIM_KEYS(r, obj, "smt", "migrate_ma", "debug", "single_socket", "cxl", "aes_256_xts",
+                     "rapl_disabled", "ciphertext_hiding", "page_swap_disabled", "abi_major",
+                     "abi_minor");
+    if (x == 0)
+        x = sim_read_bits(r, obj, bits, CMN_ARRAY_SIZE(bits), &g->policy);
+    if (x == 0)
+        x = sim_read_uint(r, obj, "abi_major", 0, 255, &major);
+    if (x == 0)
+        x = sim_read_uint(r, obj, "abi_minor", 0, 255, &minor);
+    g->policy = (g->policy & ~0xFFFFull) | (uint64_t)major << 8 | minor;
     return x;
 }
 
@@ -77,6 +79,8 @@ static int load_machine(struct sim_reader *r, const json_t *obj, struct sim_gues
     if (x == 0)
         x = sim_read_uint(r, obj, "chip", 0, 65535, &g->chip);
     g->tee = (enum sim_tee)tee;
+    if (product != g->product) /* another machine: nothing of the first one's firmware holds */
+        sim_platform_spec_default((enum snp_product)product, &g->platform);
     g->product = (enum snp_product)product;
     return x;
 }
@@ -88,13 +92,16 @@ int sim_load_guest(struct sim_reader *r, const json_t *obj, struct sim_guest_spe
     if (!obj)
         return 0;
     int x = SIM_KEYS(r, obj, "tee", "product", "vcpus", "memory", "cmdline", "policy", "chip",
-                     "report_version", "retry_delay_ms");
+                     "report_version", "retry_delay_ms", "vek", "platform", "cpuid", "abi", "tcb",
+                     "mask_chip_id", "mask_chip_key", "vmpl", "mit_vector", "id_block", "certs");
     if (x == 0)
         x = load_machine(r, obj, g);
     if (x == 0)
         x = sim_read_text(r, obj, "cmdline", &g->cmdline);
     if (x == 0)
         x = load_policy(r, json_object_get(obj, "policy"), g);
+    if (x == 0)
+        x = sim_load_platform(r, obj, g->product, &g->platform);
     if (x == 0)
         x = sim_read_int(r, obj, "report_version", 2, 5, &version);
     if (x == 0)

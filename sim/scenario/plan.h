@@ -19,7 +19,36 @@ void sim_strings_done(struct sim_strings *s);
 
 enum sim_tee { SIM_TEE_SNP, SIM_TEE_SAMPLE };
 
-struct sim_guest_spec { /* what the launch measures */
+enum sim_vek { SIM_VEK_VCEK, SIM_VEK_VLEK };
+
+/* certs: what the host's certificate table leaves out */
+enum sim_certs_omit { SIM_CERTS_OMIT_VEK = 1, SIM_CERTS_OMIT_ASK = 2, SIM_CERTS_OMIT_ARK = 4 };
+
+struct sim_id_block { /* id_block: what the guest's owner signed */
+    bool present;
+    bool author_key; /* the ID key is signed by an author key */
+    unsigned guest_svn;
+    uint8_t family_id[16], image_id[16];
+    bool has_measurement;    /* else the launch's own */
+    uint8_t measurement[48]; /* another one: the firmware refuses the launch */
+};
+
+struct sim_platform_spec { /* the machine below the guest; none of it is measured */
+    enum sim_vek vek;
+    uint64_t info; /* PLATFORM_INFO */
+    uint8_t cpuid[3];
+    struct snp_version abi; /* of the firmware, current and committed */
+    /* reported <= committed <= current and launch <= current, in every component */
+    struct snp_tcb current, committed, reported, launch;
+    bool mask_chip_id, mask_chip_key;
+    unsigned vmpl; /* the guest's own */
+    uint64_t mit_vector;
+    struct sim_id_block id_block;
+    bool certs_pem, certs_crl;
+    unsigned certs_omit; /* enum sim_certs_omit */
+};
+
+struct sim_guest_spec { /* what is launched */
     enum sim_tee tee;
     enum snp_product product;
     unsigned vcpus;
@@ -29,6 +58,7 @@ struct sim_guest_spec { /* what the launch measures */
     uint32_t report_version; /* 2 to 5 */
     unsigned chip;
     unsigned retry_delay_ms; /* of the attestation agent between attempts; not measured */
+    struct sim_platform_spec platform;
 };
 
 struct sim_env_var {

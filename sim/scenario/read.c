@@ -201,3 +201,16 @@ char *sim_read_path(const struct sim_reader *r, const char *path)
         return strdup(path);
     return asprintf(&out, "%s/%s", r->dir, path) < 0 ? NULL : out;
 }
+
+int sim_read_bits(struct sim_reader *r, const json_t *obj, const struct sim_bit *bits, size_t n,
+                  uint64_t *value)
+{
+    for (size_t i = 0; i < n; i++) {
+        bool on = *value & bits[i].bit;
+        int x = sim_read_bool(r, obj, bits[i].key, &on);
+        if (x < 0)
+            return x;
+        *value = on ? *value | bits[i].bit : *value & ~bits[i].bit;
+    }
+    return 0;
+}

@@ -47,6 +47,14 @@ int sim_read_duration_ms(struct sim_reader *r, const json_t *obj, const char *ke
 /* Absolute or relative path -> malloc'ed path that works from here. NULL without memory. */
 char *sim_read_path(const struct sim_reader *r, const char *path);
 
+struct sim_bit {
+    const char *key;
+    uint64_t bit;
+};
+/* Each key that is there sets or clears its bit. */
+int sim_read_bits(struct sim_reader *r, const json_t *obj, const struct sim_bit *bits, size_t n,
+                  uint64_t *value) CMN_MUST_USE;
+
 /* The parts of a scenario. */
 int sim_load_guest(struct sim_reader *r, const json_t *obj,
                    struct sim_guest_spec *ret) CMN_MUST_USE;
@@ -55,6 +63,10 @@ int sim_load_images(struct sim_reader *r, const json_t *obj, struct sim_plan *pl
 int sim_load_kbs(struct sim_reader *r, const json_t *obj, struct sim_plan *plan) CMN_MUST_USE;
 int sim_load_faults(struct sim_reader *r, const json_t *arr, struct sim_plan *plan) CMN_MUST_USE;
 int sim_load_expect(struct sim_reader *r, const json_t *obj, struct sim_expect *ret) CMN_MUST_USE;
+/* The keys of guest: that speak of the machine below it. Starts from what *ret holds. */
+int sim_load_platform(struct sim_reader *r, const json_t *guest, enum snp_product product,
+                      struct sim_platform_spec *ret) CMN_MUST_USE;
+void sim_platform_spec_default(enum snp_product product, struct sim_platform_spec *ret);
 int sim_guest_spec_default(struct sim_guest_spec *ret) CMN_MUST_USE;
 int sim_guest_spec_copy(const struct sim_guest_spec *from, struct sim_guest_spec *ret) CMN_MUST_USE;
 

@@ -8,7 +8,7 @@
  *     r = ftee_platform_commit(p, &err);            // committed and reported follow, no way back
  *
  * Per component REPORTED <= COMMITTED <= CURRENT at any time (AMD 56860, SNP_CONFIG, SNP_COMMIT,
- * DOWNLOAD_FIRMWARE_EX). A command that would break this is refused with -EPERM, reason
+ * DOWNLOAD_FIRMWARE_EX). A command that would break this is refused with -EACCES, reason
  * psp.command-refused and the firmware's status in the text, and changes nothing. Thread-safe.
  */
 #ifndef FTEE_PLATFORM_H
@@ -32,7 +32,7 @@ struct ftee_platform;
 
 /*
  * ca is borrowed and outlives the platform. -EINVAL: the CPUID is not the product's, or a component
- * exists only on another product (fmc); -EPERM: the TCBs are not in order.
+ * exists only on another product (fmc); -EACCES: the TCBs are not in order.
  */
 int ftee_platform_new(struct ftee_ca *ca, const struct ftee_platform_opts *opts,
                       struct ftee_platform **ret, struct cmn_err *err) CMN_MUST_USE;

@@ -54,7 +54,7 @@ struct ftee_psp;
 
 /*
  * SNP_LAUNCH_START; LAUNCH_TCB is the platform's CURRENT_TCB. The platform is referenced; ca must
- * be its. -EPERM (psp.command-refused): the policy does not fit the platform, status 0x7, or has
+ * be its. -EACCES (psp.command-refused): the policy does not fit the platform, status 0x7, or has
  * reserved bits, status 0x16.
  */
 int ftee_psp_launch_start(struct cmn_env *env, struct ftee_ca *ca, const struct ftee_launch *launch,
@@ -69,7 +69,7 @@ int ftee_psp_launch_finish(struct ftee_psp *psp, const uint8_t *host_data,
                            struct cmn_err *err) CMN_MUST_USE;
 /*
  * The same with an ID block (common/snp/id-block.h): block 96 bytes, auth 4096 bytes; author: the
- * author key counts (AUTHOR_KEY_EN). -EPERM (psp.command-refused), and the guest stays unfinished:
+ * author key counts (AUTHOR_KEY_EN). -EACCES (psp.command-refused), and the guest stays unfinished:
  * status 0xB the launch digest differs, 0xA a signature does not verify, 0x7 the block's policy is
  * not the guest's, 0x16 malformed.
  */
@@ -121,6 +121,12 @@ int ftee_psp_derive_key(struct ftee_psp *psp, const struct snp_key_req *req, uin
 
 struct ftee_psp_server_opts {
     int listen_fd; /* adopted */
+    /*
+     * VMPL the guest's kernel runs at. A report asked for below it is made at it, as Linux'
+     * configfs-tsm does by default (privlevel is privlevel_floor): the socket stands for that
+     * interface too. A key asked for below it is refused with status 0x16, as the firmware does.
+     */
+    uint32_t vmpl_floor;
     /* Sees every report on its way out and may change it (fault injection). NULL: none. */
     void (*tap)(void *ctx, uint8_t report[SNP_REPORT_BYTES]);
     /* After each request: status as answered. NULL: none. Runs on the server's thread. */

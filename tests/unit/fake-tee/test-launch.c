@@ -36,7 +36,7 @@ static void policies_that_do_not_fit_are_refused(void)
         T_ERR(ftee_psp_launch_start(env, ca_of(cases[i].product),
                                     &(struct ftee_launch){.platform = p, .policy = cases[i].policy},
                                     &psp, &err),
-              -EPERM, &err, cases[i].part);
+              -EACCES, &err, cases[i].part);
         T_EQ_INT(err.reason, CMN_REASON_PSP_COMMAND_REFUSED);
         T_TRUE(psp == NULL);
         ftee_platform_unref(p);
@@ -124,19 +124,19 @@ static void id_blocks_of_other_guests_are_refused(void)
     for (size_t i = 0; i < CMN_ARRAY_SIZE(cases); i++) {
         make_block(psp, &id, block, auth);
         block[cases[i].at] ^= 2;
-        T_ERR(ftee_psp_launch_finish_id(psp, NULL, block, auth, true, &err), -EPERM, &err,
+        T_ERR(ftee_psp_launch_finish_id(psp, NULL, block, auth, true, &err), -EACCES, &err,
               "status 0xA (bad signature): the ID key's");
         T_OK(snp_id_auth_make(env, block, id_key, author_key, auth, &err), &err);
-        T_ERR(ftee_psp_launch_finish_id(psp, NULL, block, auth, true, &err), -EPERM, &err,
+        T_ERR(ftee_psp_launch_finish_id(psp, NULL, block, auth, true, &err), -EACCES, &err,
               cases[i].part);
     }
     make_block(psp, &id, block, auth);
     auth[0x690] ^= 1;
-    T_ERR(ftee_psp_launch_finish_id(psp, NULL, block, auth, true, &err), -EPERM, &err,
+    T_ERR(ftee_psp_launch_finish_id(psp, NULL, block, auth, true, &err), -EACCES, &err,
           "status 0xA (bad signature): the author key's");
     auth[0x690] ^= 1;
     auth[0x644] = 1;
-    T_ERR(ftee_psp_launch_finish_id(psp, NULL, block, auth, true, &err), -EPERM, &err,
+    T_ERR(ftee_psp_launch_finish_id(psp, NULL, block, auth, true, &err), -EACCES, &err,
           "status 0x16");
     T_EQ_INT(ftee_psp_report(psp, raw, 0, raw, &status, NULL), -EBUSY);
     ftee_psp_free(psp);

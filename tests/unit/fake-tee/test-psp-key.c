@@ -220,6 +220,32 @@ static void keys_come_over_the_socket(void)
     ftee_psp_free(psp);
 }
 
+static void a_guest_at_vmpl_2_gets_reports_at_2_and_no_keys_below(void)
+{
+    struct ftee_psp *psp = usual();
+    struct ftee_psp_server *server = NULL;
+    struct sockaddr_un addr = {.sun_family = AF_UNIX};
+    uint8_t key[32], raw[SNP_REPORT_BYTES], data[64] = {1};
+    struct cmn_err err = {0};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    (void)snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/vmpl.sock", t_tmpdir());
+    T_EQ_INT(bind(fd, (void *)&addr, sizeof(addr)), 0);
+    T_EQ_INT(listen(fd, 8), 0);
+    T_OK(ftee_psp_server_new(psp, &(struct ftee_psp_server_opts){.listen_fd = fd, .vmpl_floor = 2},
+                             &server, &err),
+         &err);
+    T_ERR(snp_psp_get_key(addr.sun_path, &(struct snp_key_req){.vmpl = 1}, key, &err), -EINVAL,
+          &err, "0x16");
+    T_OK(snp_psp_get_key(addr.sun_path, &(struct snp_key_req){.vmpl = 2}, key, &err), &err);
+    T_OK(snp_psp_get_report(addr.sun_path, data, 0, raw, NULL, &err), &err);
+    T_EQ_INT(raw[0x30], 2);
+    T_OK(snp_psp_get_report(addr.sun_path, data, 3, raw, NULL, &err), &err);
+    T_EQ_INT(raw[0x30], 3);
+    ftee_psp_server_free(server);
+    ftee_psp_free(psp);
+}
+
 static void all_is_freed(void)
 {
     EVP_PKEY_free(id_key);
@@ -233,4 +259,7 @@ TEST_MAIN("psp-key", {"what the firmware refuses", what_the_firmware_refuses},
            exactly_the_selected_fields_change_the_key},
           {"chip, mask, VMPL and root always count", chip_mask_vmpl_and_root_always_count},
           {"request has AMD's offsets", request_has_amds_offsets},
-          {"keys come over the socket", keys_come_over_the_socket}, {"all is freed", all_is_freed})
+          {"keys come over the socket", keys_come_over_the_socket},
+          {"a guest at VMPL 2 gets reports at 2 and no keys below",
+           a_guest_at_vmpl_2_gets_reports_at_2_and_no_keys_below},
+          {"all is freed", all_is_freed})
