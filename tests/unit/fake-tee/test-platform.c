@@ -23,7 +23,9 @@ static void impossible_platforms_are_refused(void)
         const char *part;
     } cases[] = {
         {{.current = &low, .committed = &high}, -EACCES, "bootloader of COMMITTED_TCB"},
-        {{.current = &high, .committed = &low, .reported = &high}, -EACCES, "REPORTED_TCB is above"},
+        {{.current = &high, .committed = &low, .reported = &high},
+         -EACCES,
+         "REPORTED_TCB is above"},
         {{.version = {1, 55, 21}, .committed_version = {1, 55, 22}}, -EACCES, "status 0x22"},
         {{.current = &fmc}, -EINVAL, "no fmc"},
         {{.cpuid = milan}, -EINVAL, "not of Genoa"},
