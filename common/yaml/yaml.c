@@ -24,7 +24,6 @@ struct cmn_yaml {
 struct loader { /* one conversion */
     struct cmn_yaml *doc;
     yaml_document_t *yaml;
-    bool *seen; /* by node index: a second visit is an alias */
     struct cmn_err *err;
 };
 
@@ -53,11 +52,16 @@ const char *cmn_yaml_name(const struct cmn_yaml *doc)
     return doc->name;
 }
 
+static int refuse_at(const struct cmn_yaml *doc, const yaml_mark_t *at, const char *what,
+                     const char *text, struct cmn_err *err)
+{
+    return cmn_err_set(err, EINVAL, "%s:%zu: %s%s%.64s%s", doc->name, at->line + 1, what,
+                       text ? " '" : "", text ? text : "", text ? "'" : "");
+}
+
 static int refuse(struct loader *l, const yaml_node_t *node, const char *what, const char *text)
 {
-    return cmn_err_set(l->err, EINVAL, "%s:%zu: %s%s%.64s%s", l->doc->name,
-                       node->start_mark.line + 1, what, text ? " '" : "", text ? text : "",
-                       text ? "'" : "");
+    return refuse_at(l->doc, &node->start_mark, what, text, l->err);
 }
 
 static bool is_integer(const char *s)
@@ -150,18 +154,7 @@ static int scalar(struct loader *l, const yaml_node_t *node, json_t **ret)
     return 0;
 }
 
-static int check_tag(struct loader *l, const yaml_node_t *node)
-{
-    const char *want = node->type == YAML_SCALAR_NODE     ? YAML_STR_TAG
-                       : node->type == YAML_SEQUENCE_NODE ? YAML_SEQ_TAG
-                                                          : YAML_MAP_TAG;
-
-    if (node->tag && strcmp((const char *)node->tag, want) != 0)
-        return refuse(l, node, "tags are not allowed:", (const char *)node->tag);
-    return 0;
-}
-
-static int convert(struct loader *l, int index, unsigned depth, json_t **ret);
+static int convert(struct loader *l, int index, json_t **ret);
 
 static void remember(struct loader *l, const json_t *node, const json_t *parent, const char *key,
                      size_t line)
@@ -169,12 +162,12 @@ static void remember(struct loader *l, const json_t *node, const json_t *parent,
     l->doc->marks[l->doc->n_marks++] = (struct mark){node, parent, key, (unsigned)line + 1};
 }
 
-static int sequence(struct loader *l, const yaml_node_t *node, unsigned depth, json_t *arr)
+static int sequence(struct loader *l, const yaml_node_t *node, json_t *arr)
 {
     for (yaml_node_item_t *i = node->data.sequence.items.start; i < node->data.sequence.items.top;
          i++) {
         json_t *v = NULL;
-        int r = convert(l, *i, depth + 1, &v);
+        int r = convert(l, *i, &v);
         if (r < 0)
             return r;
         if (json_array_append_new(arr, v) < 0)
@@ -183,7 +176,7 @@ static int sequence(struct loader *l, const yaml_node_t *node, unsigned depth, j
     return 0;
 }
 
-static int member(struct loader *l, const yaml_node_pair_t *pair, unsigned depth, json_t *obj)
+static int member(struct loader *l, const yaml_node_pair_t *pair, json_t *obj)
 {
     const yaml_node_t *k = yaml_document_get_node(l->yaml, pair->key);
     json_t *v = NULL;
@@ -191,16 +184,11 @@ static int member(struct loader *l, const yaml_node_pair_t *pair, unsigned depth
     if (k->type != YAML_SCALAR_NODE)
         return refuse(l, k, "a key must be text", NULL);
     const char *key = (const char *)k->data.scalar.value;
-    if (l->seen[pair->key])
-        return refuse(l, k, "aliases are not allowed", NULL);
-    l->seen[pair->key] = true;
-    if (check_tag(l, k) < 0)
-        return -EINVAL;
     if (memchr(key, '\0', k->data.scalar.length))
         return refuse(l, k, "a key must not hold a NUL character", NULL);
     if (json_object_get(obj, key))
         return refuse(l, k, "this key is there twice:", key);
-    int r = convert(l, pair->value, depth + 1, &v);
+    int r = convert(l, pair->value, &v);
     if (r < 0)
         return r;
     if (json_object_set_new(obj, key, v) < 0)
@@ -210,38 +198,30 @@ static int member(struct loader *l, const yaml_node_pair_t *pair, unsigned depth
     return 0;
 }
 
-static int mapping(struct loader *l, const yaml_node_t *node, unsigned depth, json_t *obj)
+static int mapping(struct loader *l, const yaml_node_t *node, json_t *obj)
 {
     for (yaml_node_pair_t *p = node->data.mapping.pairs.start; p < node->data.mapping.pairs.top;
          p++) {
-        int r = member(l, p, depth, obj);
+        int r = member(l, p, obj);
         if (r < 0)
             return r;
     }
     return 0;
 }
 
-static int convert(struct loader *l, int index, unsigned depth, json_t **ret)
+static int convert(struct loader *l, int index, json_t **ret)
 {
     const yaml_node_t *node = yaml_document_get_node(l->yaml, index);
     json_t *v = NULL;
     int r = 0;
 
-    if (l->seen[index])
-        return refuse(l, node, "aliases are not allowed", NULL);
-    l->seen[index] = true;
-    if (depth > CMN_YAML_MAX_DEPTH)
-        return refuse(l, node, "nested too deeply", NULL);
-    if (check_tag(l, node) < 0)
-        return -EINVAL;
     if (node->type == YAML_SCALAR_NODE) {
         r = scalar(l, node, &v);
     } else {
         v = node->type == YAML_SEQUENCE_NODE ? json_array() : json_object();
         if (!v)
             return cmn_err_set(l->err, ENOMEM, "no memory");
-        r = node->type == YAML_SEQUENCE_NODE ? sequence(l, node, depth, v)
-                                             : mapping(l, node, depth, v);
+        r = node->type == YAML_SEQUENCE_NODE ? sequence(l, node, v) : mapping(l, node, v);
     }
     if (r < 0) {
         json_decref(v);
@@ -263,52 +243,109 @@ static int parser_error(const char *name, const yaml_parser_t *p, struct cmn_err
                        p->problem ? p->problem : "cannot be read");
 }
 
+/* ---- the first pass: what a document may hold at all ---- */
+
+struct checker {
+    const struct cmn_yaml *doc;
+    unsigned depth, nodes, documents;
+    struct cmn_err *err;
+};
+
+static int check_node(struct checker *c, const yaml_event_t *e, const yaml_char_t *tag)
+{
+    if (tag)
+        return refuse_at(c->doc, &e->start_mark, "tags are not allowed:", (const char *)tag,
+                         c->err);
+    if (++c->nodes > CMN_YAML_MAX_NODES)
+        return cmn_err_set(c->err, EFBIG, "%s:%zu: more than %u values", c->doc->name,
+                           e->start_mark.line + 1, CMN_YAML_MAX_NODES);
+    if (c->depth >= CMN_YAML_MAX_DEPTH)
+        return refuse_at(c->doc, &e->start_mark, "nested too deeply", NULL, c->err);
+    return 0;
+}
+
+static int check_event(struct checker *c, const yaml_event_t *e)
+{
+    int r = 0;
+
+    switch (e->type) {
+    case YAML_DOCUMENT_START_EVENT:
+        return ++c->documents > 1
+                   ? refuse_at(c->doc, &e->start_mark, "only one document is allowed", NULL, c->err)
+                   : 0;
+    case YAML_ALIAS_EVENT:
+        return refuse_at(c->doc, &e->start_mark, "aliases are not allowed", NULL, c->err);
+    case YAML_SCALAR_EVENT:
+        return check_node(c, e, e->data.scalar.tag);
+    case YAML_SEQUENCE_START_EVENT:
+        r = check_node(c, e, e->data.sequence_start.tag);
+        c->depth++;
+        return r;
+    case YAML_MAPPING_START_EVENT:
+        r = check_node(c, e, e->data.mapping_start.tag);
+        c->depth++;
+        return r;
+    case YAML_SEQUENCE_END_EVENT:
+    case YAML_MAPPING_END_EVENT:
+        c->depth--;
+        return 0;
+    default:
+        return 0;
+    }
+}
+
+/*
+ * Event by event, so that it ends at the first thing that is too much: libyaml's own loader reads
+ * on, and takes minutes for 100,000 open brackets.
+ */
+static int check(const struct cmn_yaml *doc, struct cmn_bytes text, struct cmn_err *err)
+{
+    struct checker c = {.doc = doc, .err = err};
+    yaml_parser_t parser;
+    bool end = false;
+    int r = 0;
+
+    if (!yaml_parser_initialize(&parser))
+        return cmn_err_set(err, ENOMEM, "no memory");
+    yaml_parser_set_input_string(&parser, text.data, text.len);
+    while (r == 0 && !end) {
+        yaml_event_t e;
+        if (!yaml_parser_parse(&parser, &e)) {
+            r = parser_error(doc->name, &parser, err);
+            break;
+        }
+        end = e.type == YAML_STREAM_END_EVENT;
+        r = check_event(&c, &e);
+        yaml_event_delete(&e);
+    }
+    yaml_parser_delete(&parser);
+    return r;
+}
+
 /* The document in `yaml` becomes doc->root. */
 static int build(struct cmn_yaml *doc, yaml_document_t *yaml, struct cmn_err *err)
 {
     size_t n = (size_t)(yaml->nodes.top - yaml->nodes.start);
-    struct loader l = {doc, yaml, NULL, err};
-    int r = 0;
+    struct loader l = {doc, yaml, err};
 
-    if (n > CMN_YAML_MAX_NODES)
-        return cmn_err_set(err, EFBIG, "%s:1: %zu values, at most %u are allowed", doc->name, n,
-                           CMN_YAML_MAX_NODES);
     if (n == 0) {
         doc->root = json_null();
         return 0;
     }
-    l.seen = calloc(n + 1, sizeof(*l.seen));
     doc->marks = calloc(2 * n, sizeof(*doc->marks));
-    if (!l.seen || !doc->marks)
-        r = cmn_err_set(err, ENOMEM, "no memory");
-    else
-        r = convert(&l, 1, 1, &doc->root);
-    free(l.seen);
-    return r;
-}
-
-/* Nothing may follow the document. */
-static int check_end(const struct cmn_yaml *doc, yaml_parser_t *parser, struct cmn_err *err)
-{
-    yaml_document_t more;
-    int r = 0;
-
-    if (!yaml_parser_load(parser, &more))
-        return parser_error(doc->name, parser, err);
-    const yaml_node_t *node = yaml_document_get_root_node(&more);
-    if (node)
-        r = cmn_err_set(err, EINVAL, "%s:%zu: only one document is allowed", doc->name,
-                        node->start_mark.line + 1);
-    yaml_document_delete(&more);
-    return r;
+    if (!doc->marks)
+        return cmn_err_set(err, ENOMEM, "no memory");
+    return convert(&l, 1, &doc->root);
 }
 
 static int parse(struct cmn_yaml *doc, struct cmn_bytes text, struct cmn_err *err)
 {
     yaml_parser_t parser;
     yaml_document_t yaml;
-    int r;
+    int r = check(doc, text, err);
 
+    if (r < 0)
+        return r;
     if (!yaml_parser_initialize(&parser))
         return cmn_err_set(err, ENOMEM, "no memory");
     yaml_parser_set_input_string(&parser, text.data, text.len);
@@ -316,10 +353,7 @@ static int parse(struct cmn_yaml *doc, struct cmn_bytes text, struct cmn_err *er
         r = parser_error(doc->name, &parser, err);
     } else {
         r = build(doc, &yaml, err);
-        bool empty = !yaml_document_get_root_node(&yaml);
         yaml_document_delete(&yaml);
-        if (r == 0 && !empty)
-            r = check_end(doc, &parser, err);
     }
     yaml_parser_delete(&parser);
     return r;
@@ -355,13 +389,14 @@ int cmn_yaml_load_file(const char *path, struct cmn_yaml **ret, struct cmn_err *
 
 unsigned cmn_yaml_line(const struct cmn_yaml *doc, const json_t *node, const char *key)
 {
+    bool shared = json_is_null(node) || json_is_boolean(node); /* one node for all of them */
     unsigned own = 0;
 
     for (size_t i = 0; i < doc->n_marks; i++) {
         const struct mark *m = &doc->marks[i];
         if (key && m->parent == node && strcmp(m->key, key) == 0)
             return m->line;
-        if (m->node == node && !own)
+        if (m->node == node && !own && !shared)
             own = m->line;
     }
     return own;
@@ -404,14 +439,14 @@ const char *cmn_yaml_type_name(const json_t *node)
     return "nothing";
 }
 
-/* Levenshtein distance of short names; longer ones count as far apart. */
+/* Levenshtein distance of short names; longer ones are far apart. */
 static size_t distance(const char *a, const char *b)
 {
-    enum { MAX = 40 };
+    enum { MAX = 96 };
     size_t row[MAX + 1], la = strlen(a), lb = strlen(b);
 
     if (la > MAX || lb > MAX)
-        return MAX;
+        return SIZE_MAX;
     for (size_t j = 0; j <= lb; j++)
         row[j] = j;
     for (size_t i = 1; i <= la; i++) {
