@@ -95,18 +95,18 @@ static int load_fault(struct sim_reader *r, const json_t *obj, struct sim_fault 
     return cmn_yaml_fail(r->doc, obj, "at", r->err, "'%s' cannot do this", f->at);
 }
 
-int sim_load_faults(struct sim_reader *r, const json_t *arr, struct sim_plan *plan)
+int sim_load_faults(struct sim_reader *r, const json_t *root, struct sim_plan *plan)
 {
-    if (!arr)
-        return 0;
-    if (!json_is_array(arr) || json_array_size(arr) > MAX_FAULTS)
-        return cmn_yaml_fail(r->doc, arr, NULL, r->err, "'faults' wants a list of at most %d",
-                             MAX_FAULTS);
+    const json_t *arr = NULL;
+    int x = sim_read_objects(r, root, "faults", 0, MAX_FAULTS, &arr);
+
+    if (x < 0 || !arr)
+        return x;
     plan->faults = calloc(json_array_size(arr) + 1, sizeof(*plan->faults));
     if (!plan->faults)
         return cmn_err_set(r->err, ENOMEM, "no memory");
     for (size_t i = 0; i < json_array_size(arr); i++) {
-        int x = load_fault(r, json_array_get(arr, i), &plan->faults[plan->n_faults++]);
+        x = load_fault(r, json_array_get(arr, i), &plan->faults[plan->n_faults++]);
         if (x < 0)
             return x;
     }
@@ -173,16 +173,20 @@ static int load_cause(struct sim_reader *r, const json_t *obj, struct sim_expect
     return x;
 }
 
-int sim_load_expect(struct sim_reader *r, const json_t *obj, struct sim_expect *e)
+int sim_load_expect(struct sim_reader *r, const json_t *root, struct sim_expect *e)
 {
     static const char *const outcomes[] = {"completed", "refused", "failed"};
     size_t outcome = 0;
     int64_t exit_code = 0;
+    const json_t *obj = NULL;
 
-    if (!obj)
-        return cmn_yaml_fail(r->doc, cmn_yaml_root(r->doc), NULL, r->err, "'expect' is missing");
-    int x = SIM_KEYS(r, obj, "outcome", "phase", "code", "status", "exit_code", "stdout_contains",
-                     "warns");
+    if (!json_object_get(root, "expect"))
+        return sim_read_missing(r, root, "expect");
+    int x = sim_read_object(r, root, "expect", &obj);
+    if (x < 0)
+        return x;
+    x = SIM_KEYS(r, obj, "outcome", "phase", "code", "status", "exit_code", "stdout_contains",
+                 "warns");
     if (x == 0 && !json_object_get(obj, "outcome"))
         x = sim_read_missing(r, obj, "outcome");
     if (x == 0)

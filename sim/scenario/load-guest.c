@@ -33,7 +33,7 @@ int sim_guest_spec_copy(const struct sim_guest_spec *from, struct sim_guest_spec
 }
 
 /* abi_major and abi_minor: the least firmware ABI the policy asks for. */
-static int load_policy(struct sim_reader *r, const json_t *obj, struct sim_guest_spec *g)
+static int load_policy(struct sim_reader *r, const json_t *guest, struct sim_guest_spec *g)
 {
     static const struct sim_bit bits[] = {
         {"smt", SNP_POLICY_SMT},
@@ -48,11 +48,13 @@ static int load_policy(struct sim_reader *r, const json_t *obj, struct sim_guest
     };
     unsigned major = (unsigned)(g->policy >> 8 & 0xFF), minor = (unsigned)(g->policy & 0xFF);
 
-    if (!obj)
-        return 0;
-    int x = SIM_KEYS(r, obj, "smt", "migrate_ma", "debug", "single_socket", "cxl", "aes_256_xts",
-                     "rapl_disabled", "ciphertext_hiding", "page_swap_disabled", "abi_major",
-                     "abi_minor");
+    const json_t *obj = NULL;
+    int x = sim_read_object(r, guest, "policy", &obj);
+    if (x < 0 || !obj)
+        return x;
+    x = SIM_KEYS(r, obj, "smt", "migrate_ma", "debug", "single_socket", "cxl", "aes_256_xts",
+                 "rapl_disabled", "ciphertext_hiding", "page_swap_disabled", "abi_major",
+                 "abi_minor");
     if (x == 0)
         x = sim_read_bits(r, obj, bits, CMN_ARRAY_SIZE(bits), &g->policy);
     if (x == 0)
@@ -99,7 +101,7 @@ int sim_load_guest(struct sim_reader *r, const json_t *obj, struct sim_guest_spe
     if (x == 0)
         x = sim_read_text(r, obj, "cmdline", &g->cmdline);
     if (x == 0)
-        x = load_policy(r, json_object_get(obj, "policy"), g);
+        x = load_policy(r, obj, g);
     if (x == 0)
         x = sim_load_platform(r, obj, g->product, &g->platform);
     if (x == 0)

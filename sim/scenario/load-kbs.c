@@ -27,14 +27,16 @@ static int load_key(struct sim_reader *r, const json_t *obj, struct sim_image *i
     return 0;
 }
 
-static int load_encrypt(struct sim_reader *r, const json_t *obj, struct sim_image *image)
+static int load_encrypt(struct sim_reader *r, const json_t *owner, struct sim_image *image)
 {
     char path[256];
     struct cmn_err inner = {0};
+    const json_t *obj = NULL;
+    int x = sim_read_object(r, owner, "encrypt", &obj);
 
-    if (!obj)
-        return 0;
-    int x = SIM_KEYS(r, obj, "key", "secret");
+    if (x < 0 || !obj)
+        return x;
+    x = SIM_KEYS(r, obj, "key", "secret");
     if (x == 0)
         x = sim_read_needed(r, obj, "key", &image->key_uri);
     if (x == 0 && sim_kbs_uri_path(image->key_uri, path, sizeof(path), &inner) < 0)
@@ -51,7 +53,8 @@ static int load_from(struct sim_reader *r, const json_t *obj, struct sim_image *
     if (x < 0)
         return x;
     if (!strchr(image->from, '/')) {
-        if (strspn(image->from, "abcdefghijklmnopqrstuvwxyz0123456789._-") != strlen(image->from))
+        if (image->from[0] == '.' ||
+            strspn(image->from, "abcdefghijklmnopqrstuvwxyz0123456789._-") != strlen(image->from))
             return cmn_yaml_fail(r->doc, obj, "from", r->err, "'%.64s' is no name of a fixture",
                                  image->from);
         return 0;
@@ -64,13 +67,16 @@ static int load_from(struct sim_reader *r, const json_t *obj, struct sim_image *
     return 0;
 }
 
-int sim_load_images(struct sim_reader *r, const json_t *obj, struct sim_plan *plan)
+int sim_load_images(struct sim_reader *r, const json_t *root, struct sim_plan *plan)
 {
+    const json_t *obj = json_object_get(root, "images"), *o = NULL;
     const char *reference;
     json_t *value;
 
+    if (!obj)
+        return sim_read_missing(r, root, "images");
     if (!json_is_object(obj) || !json_object_size(obj) || json_object_size(obj) > MAX_IMAGES)
-        return cmn_yaml_fail(r->doc, obj, NULL, r->err,
+        return cmn_yaml_fail(r->doc, root, "images", r->err,
                              "'images' wants an object of 1 to %d image references", MAX_IMAGES);
     plan->images = calloc(json_object_size(obj), sizeof(*plan->images));
     if (!plan->images)
@@ -84,11 +90,13 @@ int sim_load_images(struct sim_reader *r, const json_t *obj, struct sim_plan *pl
         image->reference = strdup(reference);
         if (!image->reference)
             return cmn_err_set(r->err, ENOMEM, "no memory");
-        int x = SIM_KEYS(r, value, "from", "encrypt");
+        int x = sim_read_object(r, obj, reference, &o);
+        if (x == 0)
+            x = SIM_KEYS(r, value, "from", "encrypt");
         if (x == 0)
             x = load_from(r, value, image);
         if (x == 0)
-            x = load_encrypt(r, json_object_get(value, "encrypt"), image);
+            x = load_encrypt(r, value, image);
         if (x < 0)
             return x;
     }
@@ -136,16 +144,17 @@ static int load_resource(struct sim_reader *r, const json_t *obj, struct sim_res
     return 0;
 }
 
-static int load_resources(struct sim_reader *r, const json_t *obj, struct sim_plan *plan)
+static int load_resources(struct sim_reader *r, const json_t *kbs, struct sim_plan *plan)
 {
+    const json_t *obj = json_object_get(kbs, "resources"), *o = NULL;
     const char *path;
     json_t *value;
 
     if (!obj)
         return 0;
     if (!json_is_object(obj) || json_object_size(obj) > MAX_RESOURCES)
-        return cmn_yaml_fail(r->doc, obj, NULL, r->err, "'resources' wants an object of at most %d",
-                             MAX_RESOURCES);
+        return cmn_yaml_fail(r->doc, kbs, "resources", r->err,
+                             "'resources' wants an object of at most %d", MAX_RESOURCES);
     plan->resources = calloc(json_object_size(obj) + 1, sizeof(*plan->resources));
     if (!plan->resources)
         return cmn_err_set(r->err, ENOMEM, "no memory");
@@ -159,7 +168,9 @@ static int load_resources(struct sim_reader *r, const json_t *obj, struct sim_pl
         res->path = strdup(path);
         if (!res->path)
             return cmn_err_set(r->err, ENOMEM, "no memory");
-        int x = load_resource(r, value, res);
+        int x = sim_read_object(r, obj, path, &o);
+        if (x == 0)
+            x = load_resource(r, value, res);
         if (x < 0)
             return x;
     }
@@ -199,7 +210,10 @@ static int reference_object(struct sim_reader *r, const json_t *obj, struct sim_
     if (json_object_size(obj) != 1)
         return cmn_yaml_fail(r->doc, obj, NULL, r->err,
                              "'reference_values' has exactly one of from-guest, file and inline");
-    const json_t *guest = json_object_get(obj, "from-guest");
+    const json_t *guest = NULL;
+    x = sim_read_object(r, obj, "from-guest", &guest);
+    if (x < 0)
+        return x;
     if (guest) {
         plan->reference_mode = SIM_REFERENCE_GUEST;
         return sim_load_guest(r, guest, &plan->reference_guest);
@@ -250,15 +264,19 @@ static int load_policy_set(struct sim_reader *r, const json_t *kbs, struct sim_p
     return plan->policy_set ? 0 : cmn_err_set(r->err, ENOMEM, "no memory");
 }
 
-int sim_load_kbs(struct sim_reader *r, const json_t *obj, struct sim_plan *plan)
+int sim_load_kbs(struct sim_reader *r, const json_t *root, struct sim_plan *plan)
 {
     static const char *const eras[] = {"0.21"};
     auto_json json_t *none = NULL;
+    const json_t *obj = NULL;
     size_t era = 0;
+    int x = sim_read_object(r, root, "kbs", &obj);
 
+    if (x < 0)
+        return x;
     if (!obj && !(obj = none = json_object()))
         return cmn_err_set(r->err, ENOMEM, "no memory");
-    int x = SIM_KEYS(r, obj, "era", "policy_set", "reference_values", "resources", "strict");
+    x = SIM_KEYS(r, obj, "era", "policy_set", "reference_values", "resources", "strict");
     if (x == 0)
         x = sim_read_word(r, obj, "era", eras, CMN_ARRAY_SIZE(eras), &era);
     if (x == 0)
@@ -268,6 +286,6 @@ int sim_load_kbs(struct sim_reader *r, const json_t *obj, struct sim_plan *plan)
     if (x == 0)
         x = load_reference(r, obj, plan);
     if (x == 0)
-        x = load_resources(r, json_object_get(obj, "resources"), plan);
+        x = load_resources(r, obj, plan);
     return x;
 }

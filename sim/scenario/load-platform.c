@@ -9,18 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The object under key, NULL when absent. */
-static int get_object(struct sim_reader *r, const json_t *obj, const char *key, const json_t **ret)
-{
-    const json_t *v = json_object_get(obj, key);
-
-    if (v && !json_is_object(v))
-        return cmn_yaml_fail(r->doc, obj, key, r->err, "'%s' is %s, an object is wanted", key,
-                             cmn_yaml_type_name(v));
-    *ret = v;
-    return 0;
-}
-
 void sim_platform_spec_default(enum snp_product product, struct sim_platform_spec *ret)
 {
     *ret = (struct sim_platform_spec){.info = SNP_PLAT_SMT, .abi = {1, 55, 40}};
@@ -40,7 +28,7 @@ static int load_info(struct sim_reader *r, const json_t *guest, uint64_t *info)
         {"tio", SNP_PLAT_TIO},
     };
     const json_t *obj;
-    int x = get_object(r, guest, "platform", &obj);
+    int x = sim_read_object(r, guest, "platform", &obj);
 
     if (x < 0 || !obj)
         return x;
@@ -63,7 +51,7 @@ static int load_cpuid(struct sim_reader *r, const json_t *guest, enum snp_produc
 {
     enum snp_product found;
     const json_t *obj;
-    int x = get_object(r, guest, "cpuid", &obj);
+    int x = sim_read_object(r, guest, "cpuid", &obj);
 
     if (x < 0 || !obj)
         return x;
@@ -102,7 +90,7 @@ static int load_tcb(struct sim_reader *r, const json_t *tcbs, const char *key,
                     enum snp_product product, struct snp_tcb *ret)
 {
     const json_t *obj;
-    int x = get_object(r, tcbs, key, &obj);
+    int x = sim_read_object(r, tcbs, key, &obj);
 
     if (x < 0 || !obj)
         return x;
@@ -137,7 +125,7 @@ static int load_tcbs(struct sim_reader *r, const json_t *guest, enum snp_product
                      struct sim_platform_spec *p)
 {
     const json_t *obj;
-    int x = get_object(r, guest, "tcb", &obj);
+    int x = sim_read_object(r, guest, "tcb", &obj);
 
     if (x < 0 || !obj)
         return x;
@@ -180,7 +168,7 @@ static int read_hex(struct sim_reader *r, const json_t *obj, const char *key, si
 static int load_id_block(struct sim_reader *r, const json_t *guest, struct sim_id_block *id)
 {
     const json_t *obj;
-    int x = get_object(r, guest, "id_block", &obj);
+    int x = sim_read_object(r, guest, "id_block", &obj);
 
     if (x < 0 || !obj)
         return x;
@@ -240,7 +228,7 @@ static int load_certs(struct sim_reader *r, const json_t *guest, struct sim_plat
     static const char *const forms[] = {"der", "pem"};
     size_t form = p->certs_pem;
     const json_t *obj;
-    int x = get_object(r, guest, "certs", &obj);
+    int x = sim_read_object(r, guest, "certs", &obj);
 
     if (x < 0 || !obj)
         return x;

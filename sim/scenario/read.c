@@ -128,7 +128,47 @@ int sim_read_list(struct sim_reader *r, const json_t *obj, const char *key, stru
     return 0;
 }
 
-/* A number and its unit: 0 when text is exactly that and fits. */
+int sim_read_object(struct sim_reader *r, const json_t *obj, const char *key, const json_t **ret)
+{
+    const json_t *v = json_object_get(obj, key);
+
+    if (v && !json_is_object(v))
+        return wrong(r, obj, key, "an object");
+    *ret = v;
+    return 0;
+}
+
+int sim_read_objects(struct sim_reader *r, const json_t *obj, const char *key, size_t min,
+                     size_t max, const json_t **ret)
+{
+    const json_t *v = json_object_get(obj, key);
+    size_t n = json_array_size(v);
+
+    if (v && (!json_is_array(v) || n < min || n > max))
+        return cmn_yaml_fail(r->doc, obj, key, r->err, "'%s' wants a list of %zu to %zu", key, min,
+                             max);
+    for (size_t i = 0; i < n; i++)
+        if (!json_is_object(json_array_get(v, i)))
+            return cmn_yaml_fail(r->doc, obj, key, r->err,
+                                 "item %zu of '%s' is %s, an object is wanted", i + 1, key,
+                                 cmn_yaml_type_name(json_array_get(v, i)));
+    *ret = v;
+    return 0;
+}
+
+int sim_read_label(struct sim_reader *r, const json_t *obj, const char *key, char **ret)
+{
+    const char *s = cmn_json_str(obj, key);
+    size_t n = s ? strlen(s) : 0;
+
+    if (n && (n > 63 || strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-") != n || s[0] == '-' ||
+              s[n - 1] == '-'))
+        return cmn_yaml_fail(r->doc, obj, key, r->err,
+                             "'%s' wants up to 63 of a-z, 0-9 and '-', this is '%.64s'", key, s);
+    return sim_read_text(r, obj, key, ret);
+}
+
+/* A number and its unit: 0 when text is exactly that, above 0 and fits. */
 static int with_unit(const char *text, const char *const *units, const uint64_t *factors, size_t n,
                      uint64_t max, uint64_t *ret)
 {
@@ -142,7 +182,7 @@ static int with_unit(const char *text, const char *const *units, const uint64_t 
         return -EINVAL;
     for (size_t i = 0; i < n; i++)
         if (strcmp(end, units[i]) == 0) {
-            if (v > max / factors[i])
+            if (!v || v > max / factors[i])
                 return -ERANGE;
             *ret = v * factors[i];
             return 0;
@@ -185,7 +225,7 @@ int sim_read_duration_ms(struct sim_reader *r, const json_t *obj, const char *ke
         ms = (uint64_t)json_integer_value(v) * 1000;
         x = 0;
     }
-    if (x < 0 || !ms)
+    if (x < 0)
         return cmn_yaml_fail(r->doc, obj, key, r->err,
                              "'%s' is no duration such as 500ms, 30s or 2m (at most 24 hours)",
                              key);

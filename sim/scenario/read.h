@@ -38,6 +38,15 @@ int sim_read_word(struct sim_reader *r, const json_t *obj, const char *key,
 /* A list of texts (numbers are refused: quote them). */
 int sim_read_list(struct sim_reader *r, const json_t *obj, const char *key,
                   struct sim_strings *ret) CMN_MUST_USE;
+/* Borrowed; NULL when absent. */
+int sim_read_object(struct sim_reader *r, const json_t *obj, const char *key,
+                    const json_t **ret) CMN_MUST_USE;
+/* A list of min to max objects; borrowed, NULL when absent. */
+int sim_read_objects(struct sim_reader *r, const json_t *obj, const char *key, size_t min,
+                     size_t max, const json_t **ret) CMN_MUST_USE;
+/* A DNS label, what Kubernetes takes as a name: up to 63 of a-z, 0-9 and '-'. Absent is fine. */
+int sim_read_label(struct sim_reader *r, const json_t *obj, const char *key,
+                   char **ret) CMN_MUST_USE;
 /* "256Mi", "1Gi", a number of bytes. */
 int sim_read_size(struct sim_reader *r, const json_t *obj, const char *key,
                   uint64_t *ret) CMN_MUST_USE;
@@ -55,14 +64,14 @@ struct sim_bit {
 int sim_read_bits(struct sim_reader *r, const json_t *obj, const struct sim_bit *bits, size_t n,
                   uint64_t *value) CMN_MUST_USE;
 
-/* The parts of a scenario. */
+/* The parts of a scenario; root is the whole of it. */
 int sim_load_guest(struct sim_reader *r, const json_t *obj,
                    struct sim_guest_spec *ret) CMN_MUST_USE;
-int sim_load_pod(struct sim_reader *r, const json_t *obj, struct sim_pod *ret) CMN_MUST_USE;
-int sim_load_images(struct sim_reader *r, const json_t *obj, struct sim_plan *plan) CMN_MUST_USE;
-int sim_load_kbs(struct sim_reader *r, const json_t *obj, struct sim_plan *plan) CMN_MUST_USE;
-int sim_load_faults(struct sim_reader *r, const json_t *arr, struct sim_plan *plan) CMN_MUST_USE;
-int sim_load_expect(struct sim_reader *r, const json_t *obj, struct sim_expect *ret) CMN_MUST_USE;
+int sim_load_pod(struct sim_reader *r, const json_t *root, struct sim_pod *ret) CMN_MUST_USE;
+int sim_load_images(struct sim_reader *r, const json_t *root, struct sim_plan *plan) CMN_MUST_USE;
+int sim_load_kbs(struct sim_reader *r, const json_t *root, struct sim_plan *plan) CMN_MUST_USE;
+int sim_load_faults(struct sim_reader *r, const json_t *root, struct sim_plan *plan) CMN_MUST_USE;
+int sim_load_expect(struct sim_reader *r, const json_t *root, struct sim_expect *ret) CMN_MUST_USE;
 /* The keys of guest: that speak of the machine below it. Starts from what *ret holds. */
 int sim_load_platform(struct sim_reader *r, const json_t *guest, enum snp_product product,
                       struct sim_platform_spec *ret) CMN_MUST_USE;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEFAULT_TIMEOUT_MS = 60000, MAX_TAGS = 32 };
+enum { DEFAULT_TIMEOUT_MS = 60000 };
 
 /* Every need that a scenario may declare; the command that runs it probes them (host check). */
 static const char *const needs[] = {"many-ids", "kvm", "tpm", "snp", "fuse", "root"};
@@ -81,20 +81,21 @@ static int load(struct sim_reader *r, struct sim_plan *plan)
 
     if (x == 0)
         x = load_head(r, root, plan);
+    const json_t *guest = NULL;
     if (x == 0)
-        x = sim_load_guest(r, json_object_get(root, "guest"), &plan->guest);
+        x = sim_read_object(r, root, "guest", &guest);
+    if (x == 0)
+        x = sim_load_guest(r, guest, &plan->guest);
     if (x == 0)
         x = sim_load_pod(r, root, &plan->pod);
-    if (x == 0 && !json_object_get(root, "images"))
-        x = sim_read_missing(r, root, "images");
     if (x == 0)
-        x = sim_load_images(r, json_object_get(root, "images"), plan);
+        x = sim_load_images(r, root, plan);
     if (x == 0)
-        x = sim_load_kbs(r, json_object_get(root, "kbs"), plan);
+        x = sim_load_kbs(r, root, plan);
     if (x == 0)
-        x = sim_load_faults(r, json_object_get(root, "faults"), plan);
+        x = sim_load_faults(r, root, plan);
     if (x == 0)
-        x = sim_load_expect(r, json_object_get(root, "expect"), &plan->expect);
+        x = sim_load_expect(r, root, &plan->expect);
     return x ? x : check_images(r, root, plan);
 }
 
