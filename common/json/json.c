@@ -1,6 +1,7 @@
 /* json.c - bounded loading and plain dumping; see json.h. */
 #include "common/json/json.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 void cmn_json_cleanup(json_t **json)
@@ -54,6 +55,23 @@ int cmn_json_load(struct cmn_bytes text, unsigned max_depth, json_t **ret, struc
 char *cmn_json_dump(const json_t *json)
 {
     return json_dumps(json, JSON_COMPACT | JSON_ENCODE_ANY);
+}
+
+json_t *cmn_json_text(const char *s)
+{
+    json_t *v = json_string(s);
+
+    if (v)
+        return v;
+    char *copy = strdup(s);
+    if (!copy)
+        return NULL;
+    for (char *p = copy; *p; p++)
+        if ((unsigned char)*p >= 0x80)
+            *p = '?';
+    v = json_string(copy);
+    free(copy);
+    return v;
 }
 
 const char *cmn_json_str(const json_t *obj, const char *key)

@@ -33,6 +33,10 @@ char *cmn_json_dump(const json_t *json);
  */
 int cmn_json_jcs(const json_t *json, struct cmn_buf *ret, struct cmn_err *err) CMN_MUST_USE;
 
+/* A JSON string of any bytes: in what is no UTF-8, all that is not ASCII becomes '?'. NULL: no
+ * memory. */
+json_t *cmn_json_text(const char *s);
+
 /* Shorthands: the string (integer) member or NULL (def) when it is absent or of another type. */
 const char *cmn_json_str(const json_t *obj, const char *key);
 json_int_t cmn_json_int(const json_t *obj, const char *key, json_int_t def);

@@ -49,24 +49,6 @@ int sim_outcome_by_name(const char *name, enum sim_outcome *ret)
     return 0;
 }
 
-/* A JSON string of any bytes: what is no UTF-8 becomes '?'. */
-static json_t *text(const char *s)
-{
-    json_t *v = json_string(s);
-
-    if (v)
-        return v;
-    char *copy = strdup(s);
-    if (!copy)
-        return NULL;
-    for (char *p = copy; *p; p++)
-        if ((unsigned char)*p >= 0x80)
-            *p = '?';
-    v = json_string(copy);
-    free(copy);
-    return v;
-}
-
 static int put(json_t *obj, const char *key, json_t *value)
 {
     return value ? json_object_set_new(obj, key, value) : -1;
@@ -83,13 +65,13 @@ char *sim_event_line(const struct sim_event *e)
     r |= put(o, "t_ms", json_integer((json_int_t)e->t_ms));
     if (phase)
         r |= put(o, "phase", json_string(phase));
-    r |= put(o, "actor", text(e->actor));
-    r |= put(o, "name", text(e->name));
+    r |= put(o, "actor", cmn_json_text(e->actor));
+    r |= put(o, "name", cmn_json_text(e->name));
     r |= put(o, "outcome", json_string(outcomes[e->outcome]));
     if (e->code != CMN_REASON_NONE)
         r |= put(o, "code", json_string(cmn_reason_name(e->code)));
     if (e->message)
-        r |= put(o, "message", text(e->message));
+        r |= put(o, "message", cmn_json_text(e->message));
     if (e->details)
         r |= put(o, "details", json_deep_copy(e->details));
     return r ? NULL : cmn_json_dump(o);

@@ -87,19 +87,20 @@ static void fault(const struct sim_event *e, char *out, size_t cap)
                        num(e, "offset"));
 }
 
+/* The guest may send events of any name: a milestone is one only from the part that reaches it. */
 static const struct {
-    const char *event;
+    const char *actor, *event;
     void (*say)(const struct sim_report *rep, const struct sim_event *e, char *out, size_t cap);
 } phrases[] = {
-    {"psp.launch", launch},
-    {"launch", launch},
-    {"machine", machine},
-    {"agent.create-sandbox", sandbox},
-    {"kbs.attest", attested},
-    {"kbs.resource", released},
-    {"agent.create-container", pulled},
-    {"container.exit", ended},
-    {"machine.stop", gone},
+    {"psp", "psp.launch", launch},
+    {"cocobox", "launch", launch},
+    {"adaptor", "machine", machine},
+    {"adaptor", "agent.create-sandbox", sandbox},
+    {"kbs", "kbs.attest", attested},
+    {"kbs", "kbs.resource", released},
+    {"adaptor", "agent.create-container", pulled},
+    {"adaptor", "container.exit", ended},
+    {"adaptor", "machine.stop", gone},
 };
 
 bool sim_text_phrase(const struct sim_report *rep, const struct sim_event *e, char *out, size_t cap)
@@ -111,7 +112,7 @@ bool sim_text_phrase(const struct sim_report *rep, const struct sim_event *e, ch
     if (e->outcome != SIM_OK)
         return false;
     for (size_t i = 0; i < CMN_ARRAY_SIZE(phrases); i++)
-        if (strcmp(e->name, phrases[i].event) == 0) {
+        if (strcmp(e->name, phrases[i].event) == 0 && strcmp(e->actor, phrases[i].actor) == 0) {
             phrases[i].say(rep, e, out, cap);
             return true;
         }

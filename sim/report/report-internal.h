@@ -46,6 +46,13 @@ void sim_text_output(struct sim_report *rep, const char *container, enum sim_str
 void sim_text_log(struct sim_report *rep, const char *actor, const char *text);
 void sim_text_end(struct sim_report *rep, const struct sim_plan *plan,
                   const struct sim_verdict *verdict);
+/*
+ * clean.c: outside text for a terminal. Control characters become blanks, what is no UTF-8 becomes
+ * '?'.
+ */
+void sim_text_put(FILE *out, const char *text);
+/* Length of the text, at most max and not inside a character. */
+size_t sim_text_cut(const char *text, size_t max);
 /* A milestone's meaning; false when the event is none. */
 bool sim_text_phrase(const struct sim_report *rep, const struct sim_event *event, char *out,
                      size_t cap);

@@ -132,8 +132,9 @@ void sim_report_log(void *ctx, const char *actor, const char *text)
 static void print_verdict(struct sim_report *rep, const char *scenario, const char *verdict,
                           const char *expected, const char *actual, const char *why)
 {
-    auto_json json_t *o = json_pack("{s:s, s:s, s:s*, s:s*, s:s*}", "scenario", scenario, "verdict",
-                                    verdict, "expected", expected, "actual", actual, "why", why);
+    auto_json json_t *o = json_pack(
+        "{s:o, s:s, s:s*, s:s*, s:o*}", "scenario", cmn_json_text(scenario), "verdict", verdict,
+        "expected", expected, "actual", actual, "why", why ? cmn_json_text(why) : NULL);
     auto_free char *line = o ? cmn_json_dump(o) : NULL;
 
     if (line)
@@ -165,6 +166,10 @@ void sim_report_no_run(struct sim_report *rep, const char *scenario, const char 
         print_held(rep);
         print_verdict(rep, scenario, verdict, NULL, NULL, why);
     } else if (strcmp(verdict, "skipped") == 0) {
-        (void)fprintf(rep->opts.out, "SKIP %s: %s\n", scenario, why);
+        (void)fputs("SKIP ", rep->opts.out);
+        sim_text_put(rep->opts.out, scenario);
+        (void)fputs(": ", rep->opts.out);
+        sim_text_put(rep->opts.out, why);
+        (void)fputc('\n', rep->opts.out);
     }
 }

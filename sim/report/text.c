@@ -5,7 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { TICK_MS = 100, MESSAGE_SHOWN = 240 };
+enum { TICK_MS = 100, MESSAGE_SHOWN = 240, DETAIL_SHOWN = 400 };
 
 int64_t sim_report_now_ms(void)
 {
@@ -82,7 +82,11 @@ void sim_text_spinner_stop(struct sim_report *rep)
 
 void sim_text_begin(struct sim_report *rep, const struct sim_plan *plan)
 {
-    (void)fprintf(rep->opts.out, "== %s: %s\n", plan->name, plan->summary);
+    (void)fputs("== ", rep->opts.out);
+    sim_text_put(rep->opts.out, plan->name);
+    (void)fputs(": ", rep->opts.out);
+    sim_text_put(rep->opts.out, plan->summary);
+    (void)fputc('\n', rep->opts.out);
     (void)fflush(rep->opts.out);
     rep->start_ms = sim_report_now_ms();
     for (int i = 0; i < SIM_PHASE_COUNT; i++)
@@ -109,13 +113,6 @@ static const char *mark(enum sim_outcome outcome)
     }
 }
 
-/* Outside text on a terminal: no control characters. */
-static void put_clean(FILE *out, const char *text)
-{
-    for (const char *p = text; *p; p++)
-        (void)fputc((unsigned char)*p < 0x20 || *p == 0x7f ? ' ' : *p, out);
-}
-
 /* A refusal or warning that repeats (clients try again) is counted and told at the end. */
 static bool repeats(struct sim_report *rep, const struct sim_event *e)
 {
@@ -136,15 +133,13 @@ static void put_message(const struct sim_report *rep, const char *text)
     char cut[MESSAGE_SHOWN + 1];
 
     if (rep->opts.verbose || strlen(text) <= MESSAGE_SHOWN) {
-        put_clean(rep->opts.out, text);
+        sim_text_put(rep->opts.out, text);
         return;
     }
-    size_t n = MESSAGE_SHOWN;
-    while (n > 0 && ((unsigned char)text[n] & 0xC0) == 0x80) /* not inside a character */
-        n--;
+    size_t n = sim_text_cut(text, MESSAGE_SHOWN);
     memcpy(cut, text, n);
     cut[n] = '\0';
-    put_clean(rep->opts.out, cut);
+    sim_text_put(rep->opts.out, cut);
     (void)fputs("...", rep->opts.out);
 }
 
@@ -157,10 +152,10 @@ static void line(struct sim_report *rep, const struct sim_event *e, int64_t ms)
     (void)fprintf(out, "  %-4s %-16s %5lld ms  ", mark(e->outcome),
                   e->phase == SIM_PHASE_NONE ? "" : sim_phase_name(e->phase), (long long)ms);
     if (sim_text_phrase(rep, e, phrase, sizeof(phrase))) {
-        put_clean(out, phrase);
+        sim_text_put(out, phrase);
     } else {
         (void)fprintf(out, "%s ", e->actor);
-        put_clean(out, e->name);
+        sim_text_put(out, e->name);
         if (e->code != CMN_REASON_NONE)
             (void)fprintf(out, " [%s]", cmn_reason_name(e->code));
         if (e->message) {
@@ -209,18 +204,32 @@ void sim_text_event(struct sim_report *rep, const struct sim_event *e)
 
 /* ---- the container's output and the guest's log ---- */
 
-static void output_line(struct sim_report *rep, size_t i)
+/* The first n bytes of a stream's unfinished line; the rest stays. */
+static void output_line(struct sim_report *rep, size_t i, size_t n)
+{
+    char *text = rep->partial[i].line, shown[OUTPUT_LINE];
+    size_t rest = rep->partial[i].len - n;
+
+    hide(rep);
+    memcpy(shown, text, n);
+    shown[n] = '\0';
+    (void)fputs("  ", rep->opts.out);
+    sim_text_put(rep->opts.out, rep->partial[i].who);
+    (void)fputs(rep->partial[i].stream == SIM_STDOUT ? " | " : " ! ", rep->opts.out);
+    sim_text_put(rep->opts.out, shown);
+    (void)fputc('\n', rep->opts.out);
+    (void)fflush(rep->opts.out);
+    memmove(text, text + n, rest);
+    rep->partial[i].len = rest;
+}
+
+/* A line that is too long goes on in the next one, not inside a character. */
+static void output_full(struct sim_report *rep, size_t i)
 {
     char *text = rep->partial[i].line;
 
-    hide(rep);
     text[rep->partial[i].len] = '\0';
-    (void)fprintf(rep->opts.out, "  %s %s ", rep->partial[i].who,
-                  rep->partial[i].stream == SIM_STDOUT ? "|" : "!");
-    put_clean(rep->opts.out, text);
-    (void)fputc('\n', rep->opts.out);
-    (void)fflush(rep->opts.out);
-    rep->partial[i].len = 0;
+    output_line(rep, i, sim_text_cut(text, rep->partial[i].len - 1));
 }
 
 static size_t stream_slot(struct sim_report *rep, const char *who, enum sim_stream stream)
@@ -242,11 +251,11 @@ void sim_text_output(struct sim_report *rep, const char *container, enum sim_str
 
     for (size_t i = 0; i < bytes.len; i++) {
         if (bytes.data[i] == '\n') {
-            output_line(rep, slot);
+            output_line(rep, slot, rep->partial[slot].len);
             continue;
         }
         if (rep->partial[slot].len == OUTPUT_LINE - 1)
-            output_line(rep, slot);
+            output_full(rep, slot);
         if (bytes.data[i])
             rep->partial[slot].line[rep->partial[slot].len++] = (char)bytes.data[i];
     }
@@ -256,7 +265,7 @@ static void flush_output(struct sim_report *rep)
 {
     for (size_t i = 0; i < OUTPUT_STREAMS; i++) {
         if (rep->partial[i].len)
-            output_line(rep, i);
+            output_line(rep, i, rep->partial[i].len);
         rep->partial[i].who[0] = '\0';
     }
 }
@@ -266,8 +275,11 @@ void sim_text_log(struct sim_report *rep, const char *actor, const char *text)
     char *kept = NULL;
 
     if (rep->opts.verbose) {
+        FILE *out = rep->opts.json ? stderr : rep->opts.out;
         hide(rep);
-        (void)fprintf(rep->opts.json ? stderr : rep->opts.out, "  %s> %s\n", actor, text);
+        (void)fprintf(out, "  %s> ", actor);
+        sim_text_put(out, text);
+        (void)fputc('\n', out);
         return;
     }
     if (asprintf(&kept, "%s: %s", actor, text) < 0)
@@ -284,13 +296,17 @@ static void cause_details(FILE *out, const struct sim_event *cause)
     const struct cmn_reason_info *info = cmn_reason_info(cause->code);
 
     (void)fprintf(out, "     cause:    %s %s: ", cause->actor, cause->name);
-    put_clean(out, cause->message ? cause->message : info->meaning);
+    sim_text_put(out, cause->message ? cause->message : info->meaning);
     (void)fputc('\n', out);
     for (size_t i = 0; i < CMN_ARRAY_SIZE(names); i++) {
         const json_t *v = json_object_get(cause->details, names[i]);
         auto_free char *text = v ? cmn_json_dump(v) : NULL;
-        if (text)
-            (void)fprintf(out, "     %-9s %.400s\n", i ? "actual:" : "expected:", text);
+        if (!text)
+            continue;
+        text[sim_text_cut(text, DETAIL_SHOWN)] = '\0';
+        (void)fprintf(out, "     %-9s ", i ? "actual:" : "expected:");
+        sim_text_put(out, text);
+        (void)fputc('\n', out);
     }
     if (cause->code != CMN_REASON_NONE)
         (void)fprintf(out, "     meaning:  %s\n     hint:     %s\n", info->meaning, info->hint);
@@ -311,8 +327,11 @@ static void print_log(struct sim_report *rep)
 
     if (n)
         (void)fprintf(rep->opts.out, "     the guest's last lines:\n");
-    for (size_t i = 0; i < n; i++)
-        (void)fprintf(rep->opts.out, "       %s\n", rep->log[(rep->log_at - n + i) % LOG_KEPT]);
+    for (size_t i = 0; i < n; i++) {
+        (void)fputs("       ", rep->opts.out);
+        sim_text_put(rep->opts.out, rep->log[(rep->log_at - n + i) % LOG_KEPT]);
+        (void)fputc('\n', rep->opts.out);
+    }
 }
 
 void sim_text_end(struct sim_report *rep, const struct sim_plan *plan, const struct sim_verdict *v)
@@ -325,11 +344,15 @@ void sim_text_end(struct sim_report *rep, const struct sim_plan *plan, const str
     sim_verdict_expected(plan, expected, sizeof(expected));
     sim_verdict_actual(v, actual, sizeof(actual));
     long long ms = (long long)(sim_report_now_ms() - rep->start_ms);
-    if (v->passed)
-        (void)fprintf(out, "PASS %s: %s, as expected (%lld ms)\n", plan->name, actual, ms);
-    else
-        (void)fprintf(out, "FAIL %s: expected %s; actual %s: %s (%lld ms)\n", plan->name, expected,
-                      actual, v->why, ms);
+    (void)fputs(v->passed ? "PASS " : "FAIL ", out);
+    sim_text_put(out, plan->name);
+    if (v->passed) {
+        (void)fprintf(out, ": %s, as expected (%lld ms)\n", actual, ms);
+    } else {
+        (void)fprintf(out, ": expected %s; actual %s: ", expected, actual);
+        sim_text_put(out, v->why);
+        (void)fprintf(out, " (%lld ms)\n", ms);
+    }
     if (v->cause)
         cause_details(out, v->cause);
     print_repeats(rep);
