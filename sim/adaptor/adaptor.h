@@ -40,7 +40,10 @@ struct sim_initdata_opts {
 /* aa.toml and cdh.toml as a user of peer pods writes them. Free with sim_initdata_done. */
 int sim_initdata_build(struct cmn_env *env, const struct sim_initdata_opts *opts,
                        struct sim_initdata *ret, struct cmn_err *err) CMN_MUST_USE;
-/* From a pod's annotation. -EINVAL, reason initdata.invalid. */
+/*
+ * From a pod's annotation (line breaks allowed, as in Go's base64); `encoded` is made anew, as the
+ * cloud-api-adaptor does. -EINVAL, reason initdata.invalid.
+ */
 int sim_initdata_decode(struct cmn_env *env, const char *annotation, struct sim_initdata *ret,
                         struct cmn_err *err) CMN_MUST_USE;
 void sim_initdata_done(struct sim_initdata *initdata);
@@ -55,9 +58,9 @@ struct sim_process {
 };
 
 /*
- * As a CRI does it: command and args over Entrypoint and Cmd, env over Env, $(VAR) expanded,
- * runAsUser over User (which must be numeric: the guest's passwd is not known here). image_config:
- * the OCI config.
+ * As kubelet and CRI do it: command and args over Entrypoint and Cmd; env over the image's Env over
+ * HOSTNAME and a default PATH; $(VAR) expanded with the pod's variables only; runAsUser over User
+ * (which must be numeric: the guest's passwd is not known here). image_config: the OCI config.
  */
 int sim_process_merge(const struct sim_pod *pod, const struct sim_container *container,
                       const json_t *image_config, struct sim_process *ret,

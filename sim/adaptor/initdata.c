@@ -176,14 +176,27 @@ int sim_initdata_build(struct cmn_env *env, const struct sim_initdata_opts *opts
     return 0;
 }
 
+/* Base64 with line breaks, which Go's decoder passes over. */
+static int unb64_lines(const char *text, struct cmn_buf *ret, struct cmn_err *err)
+{
+    auto_buf struct cmn_buf one = {0};
+
+    for (const char *p = text; *p; p += *p ? 1 : 0) {
+        size_t n = strcspn(p, "\r\n");
+        if (cmn_buf_put(&one, p, n) < 0)
+            return cmn_err_set(err, ENOMEM, "no memory");
+        p += n;
+    }
+    return cmn_unb64(CMN_B64_STD, (const char *)one.data, one.len, ret, err);
+}
+
 int sim_initdata_decode(struct cmn_env *env, const char *annotation, struct sim_initdata *ret,
                         struct cmn_err *err)
 {
     auto_buf struct cmn_buf packed = {0};
     struct sim_initdata d = {0};
     struct cmn_err inner = {0};
-    size_t len = strlen(annotation);
-    int r = cmn_unb64(CMN_B64_STD, annotation, len, &packed, &inner);
+    int r = unb64_lines(annotation, &packed, &inner);
 
     if (r == 0)
         r = gunzip(cmn_buf_bytes(&packed), &d.toml, &inner);
@@ -192,8 +205,8 @@ int sim_initdata_decode(struct cmn_env *env, const char *annotation, struct sim_
                            "the pod's initdata annotation: %s", inner.msg);
     if (r == 0)
         r = host_data(env, cmn_buf_bytes(&d.toml), d.host_data, err);
-    if (r == 0 && cmn_buf_put(&d.encoded, annotation, len) < 0)
-        r = cmn_err_set(err, ENOMEM, "no memory");
+    if (r == 0)
+        r = encode(&d, err);
     if (r < 0) {
         sim_initdata_done(&d);
         return r;
