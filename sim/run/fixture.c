@@ -15,7 +15,7 @@
 
 extern char **environ;
 
-enum { SCRIPT_TIMEOUT_MS = 120000, TERM_TIMEOUT_MS = 3000 };
+enum { SCRIPT_TIMEOUT_MS = 120000, TERM_TIMEOUT_MS = 3000, LOCK_POLL_MS = 50 };
 
 /* Starts the script in a process group of its own, with signals as a shell would have them. */
 static int start(const char *script, const char *name, const char *folder, pid_t *ret,
@@ -56,8 +56,8 @@ static int wait_for(pid_t pid, int stop_fd, int *ret_status, struct cmn_err *err
     if (r < 0) { /* its own trap cleans up, if it gets the time */
         fds[1].fd = -1;
         (void)kill(-pid, SIGTERM);
-        if (poll(fds, pidfd < 0 ? 0 : 1, TERM_TIMEOUT_MS) <= 0)
-            (void)kill(-pid, SIGKILL);
+        (void)poll(fds, pidfd < 0 ? 0 : 1, TERM_TIMEOUT_MS);
+        (void)kill(-pid, SIGKILL); /* and what it started, if that goes on */
     }
     while (waitpid(pid, ret_status, 0) < 0 && errno == EINTR)
         continue;
@@ -102,15 +102,27 @@ static int make_whole(const char *script, const char *name, const char *folder, 
     return r;
 }
 
-static int lock(const char *folder, struct cmn_err *err)
+/* Waits as long as another process makes the fixture; a lock has no fd to wait for, so it is asked.
+ */
+static int lock(const char *folder, int stop_fd, struct cmn_err *err)
 {
+    struct pollfd stop = {stop_fd, POLLIN, 0};
     char path[4200];
 
     (void)snprintf(path, sizeof(path), "%s.lock", folder);
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd >= 0 && flock(fd, LOCK_EX) < 0)
-        cmn_auto_close(&fd);
-    return fd < 0 ? cmn_err_set(err, errno, "cannot lock %s: %s", path, strerror(errno)) : fd;
+    auto_close int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return cmn_err_set(err, errno, "cannot lock %s: %s", path, strerror(errno));
+    while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            return cmn_err_set(err, errno, "cannot lock %s: %s", path, strerror(errno));
+        if (poll(&stop, 1, LOCK_POLL_MS) > 0)
+            return cmn_err_reason(err, EINTR, CMN_REASON_RUN_INTERRUPTED,
+                                  "interrupted while another process makes %s", folder);
+    }
+    int held = fd;
+    fd = -1;
+    return held;
 }
 
 int sim_fixture_open(const char *cache_dir, const char *name, const char *script, int stop_fd,
@@ -127,7 +139,7 @@ int sim_fixture_open(const char *cache_dir, const char *name, const char *script
     (void)snprintf(folder + strlen(folder), 256, "/%.200s", name);
     (void)snprintf(index, sizeof(index), "%s/index.json", folder);
     if (stat(index, &st) < 0) {
-        auto_close int held = lock(folder, err);
+        auto_close int held = lock(folder, stop_fd, err);
         r = held < 0 ? held : make_whole(script, name, folder, stop_fd, err);
         if (r < 0)
             return r;
