@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* base64(gzip) of: the dummy of peer pods (peer-pods.md 2.3), and of variants of it; by Python. */
+/* base64(gzip) of: the dummy of peer pods' process-user-data (66 bytes), and of variants of it; by Python. */
 #define DUMMY                                                                                      \
     "H4sIAAAAAAACA0vMSc8vyizJyFWwVVAqzkg0MjVT4ipLLSrOzM8DCRnoGeoZKHFxRackliTGciklJuqV5OfmKAHl1NXV" \
     "uY"                                                                                           \
