@@ -206,11 +206,9 @@ static int cmd_encrypt(int argc, char **argv)
     char path[256];
 
     argv[0] = (char *)"cocobox image encrypt";
-    if (argp_parse(&argp, argc, argv, ARGP_NO_EXIT, NULL, &a) != 0)
+    argp_err_exit_status = EXIT_USAGE;
+    if (argp_parse(&argp, argc, argv, 0, NULL, &a) != 0)
         return EXIT_USAGE;
-    for (int i = 1; i < argc; i++) /* argp has printed it and, with NO_EXIT, come back */
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "--usage") == 0)
-            return 0;
     if (!a.src || !a.dst)
         return usage("needs SRC-LAYOUT:TAG and DST-LAYOUT:TAG");
     if (!a.key || sim_kbs_uri_path(a.key, path, sizeof(path), &err) < 0)
@@ -231,6 +229,11 @@ int sim_cmd_image(int argc, char **argv)
 {
     if (argc >= 2 && strcmp(argv[1], "encrypt") == 0)
         return cmd_encrypt(argc - 1, argv + 1);
+    if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-?") == 0)) {
+        (void)puts("Usage: cocobox image encrypt [OPTION...] SRC-LAYOUT:TAG DST-LAYOUT:TAG\n"
+                   "'cocobox image encrypt --help' tells its options.");
+        return 0;
+    }
     (void)fprintf(stderr, "cocobox image: the only subcommand is 'encrypt' (see cocobox image "
                           "encrypt --help)\n");
     return EXIT_USAGE;

@@ -1,4 +1,5 @@
 /* cmd-reasons.c - cocobox reasons [--json] [CODE...]: what the reason codes mean. */
+#include "common/yaml/yaml.h"
 #include "sim/cmd/cmd.h"
 
 #include <stdio.h>
@@ -31,6 +32,18 @@ static int print_json(const struct sim_cmd_args *a)
     return SIM_EXIT_OK;
 }
 
+static int unknown(const char *code)
+{
+    const char *names[CMN_REASON_COUNT];
+    size_t n = 0;
+
+    for (int i = CMN_REASON_NONE + 1; i < CMN_REASON_COUNT; i++)
+        names[n++] = cmn_reason_name((enum cmn_reason)i);
+    const char *near = cmn_yaml_nearest(code, names, n);
+    return sim_cmd_usage("reasons", "there is no reason code '%.64s'%s%s%s", code,
+                         near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+}
+
 int sim_cmd_reasons(int argc, char **argv)
 {
     struct sim_cmd_args a = {0};
@@ -41,7 +54,7 @@ int sim_cmd_reasons(int argc, char **argv)
         return status;
     for (int i = 0; i < a.n; i++)
         if (cmn_reason_by_name(a.items[i]) == CMN_REASON_NONE)
-            return sim_cmd_usage("reasons", "there is no reason code '%s'", a.items[i]);
+            return unknown(a.items[i]);
     if (a.json)
         return print_json(&a);
     for (int i = CMN_REASON_NONE + 1; i < CMN_REASON_COUNT; i++) {

@@ -2,6 +2,7 @@
  * cocobox.c - Confidential Containers in a box: the program. A table of subcommands, each with a
  * file of its own. Exit codes: 0 pass, 1 a scenario failed, 2 usage, 3 environment, 77 skipped.
  */
+#include "common/yaml/yaml.h"
 #include "sim/cmd/cmd-image.h"
 #include "sim/cmd/cmd.h"
 
@@ -48,6 +49,18 @@ int sim_cmd_usage(const char *command, const char *fmt, ...)
     return SIM_EXIT_USAGE;
 }
 
+static int unknown(const char *command)
+{
+    const char *names[CMN_ARRAY_SIZE(commands)];
+
+    for (size_t i = 0; i < CMN_ARRAY_SIZE(commands); i++)
+        names[i] = commands[i].name;
+    const char *near = cmn_yaml_nearest(command, names, CMN_ARRAY_SIZE(commands));
+    (void)fprintf(stderr, "cocobox: unknown command '%.64s'%s%s%s (see cocobox --help)\n", command,
+                  near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    return SIM_EXIT_USAGE;
+}
+
 int main(int argc, char **argv)
 {
     (void)signal(SIGPIPE, SIG_IGN);
@@ -57,7 +70,8 @@ int main(int argc, char **argv)
         help(stderr);
         return SIM_EXIT_USAGE;
     }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "-?") == 0) {
         help(stdout);
         return SIM_EXIT_OK;
     }
@@ -68,6 +82,5 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < CMN_ARRAY_SIZE(commands); i++)
         if (strcmp(argv[1], commands[i].name) == 0)
             return commands[i].run(argc - 1, argv + 1);
-    (void)fprintf(stderr, "cocobox: unknown command '%s' (see cocobox --help)\n", argv[1]);
-    return SIM_EXIT_USAGE;
+    return unknown(argv[1]);
 }
