@@ -16,7 +16,10 @@ static inline const char *test_chain_dir(void)
 {
     const char *dir = getenv("COCOBOX_TEST_CA");
 
-    return dir && *dir ? dir : t_tmpdir();
+    if (!dir || !*dir)
+        return t_tmpdir();
+    T_OK(cmn_mkdir_p(dir, 0700, NULL), NULL); /* whoever of the programs comes first */
+    return dir;
 }
 
 #endif
