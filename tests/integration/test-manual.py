@@ -5,7 +5,8 @@ test-manual.py ROOT COCOBOX KBS-LITE FAKE-TEE
 
 Documented: in docs/PROGRAM.md, for a subcommand in its own section or on a line that names it. The other way, every
 piece of code in docs/*.md and README.md (a span in backquotes, an indented or fenced line) that is about one of the
-programs names only options, commands and environment variables that it has.
+programs names only options, commands and environment variables that it has. Every key of a scenario is documented,
+and links between the pages lead somewhere.
 """
 import pathlib
 import re
@@ -109,7 +110,7 @@ def check(root, source, known):
         wrong += [f"docs/{page}.md: {o} of {command} is not documented" for o in sorted(options - documented[command])]
         if not re.search(rf"(?m)^    {command}\b", (root / "docs" / f"{page}.md").read_text()):
             wrong.append(f"docs/{page}.md: {command} is not there")
-    return wrong + check_variables(source, pages)
+    return wrong + check_variables(source, pages) + check_keys(root, source) + check_links(root, pages)
 
 
 def check_variables(source, pages):
@@ -128,6 +129,25 @@ def check_variables(source, pages):
     return wrong
 
 
+def check_keys(root, source):
+    """Every key of a scenario (a Pod manifest's are Kubernetes') is in docs/scenarios.md."""
+    keys = set()
+    for file in source.glob("sim/scenario/*.c"):
+        if file.name != "load-pod.c":
+            for call in re.findall(r"SIM_KEYS\(([^;]*)\);", file.read_text()):
+                keys |= set(re.findall(r'"([^"]+)"', call))
+    if len(keys) < 30:
+        sys.exit(f"the keys of scenarios cannot be read: {keys}")
+    words = set(re.findall(r"[\w-]+", (root / "docs" / "scenarios.md").read_text()))
+    return [f"docs/scenarios.md: key {k} is not documented" for k in sorted(keys - words)]
+
+
+def check_links(root, pages):
+    return [f"{page.relative_to(root)}: {target} is not there" for page in pages
+            for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
+            if not (page.parent / target).exists()]
+
+
 def check_that_it_can_fail(root, known):
     """Manuals with one mistake each must be found out."""
     mistakes = [
@@ -138,6 +158,8 @@ def check_that_it_can_fail(root, known):
         ("docs/cocobox.md", "    cocobox reasons ", "    cocobox reason ", "there is no command 'cocobox reason'"),
         ("docs/fake-tee.md", "`--vmpl N`", "`--vmlp N`", "fake-tee has no option --vmlp"),
         ("docs/cocobox.md", "`COCOBOX_CACHE`", "`COCOBOX_CASH`", "COCOBOX_CACHE is not documented"),
+        ("docs/scenarios.md", "`retry_delay_ms`", "", "key retry_delay_ms is not documented"),
+        ("README.md", "](docs/scenarios.md)", "](docs/scenario.md)", "docs/scenario.md is not there"),
         ("README.md", "cocobox run --seed", "cocobox run --sed", "cocobox run has no option --sed"),
     ]
     for name, old, new, expected in mistakes:
