@@ -12,7 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* base64(gzip) of: the dummy of peer pods' process-user-data (66 bytes), and of variants of it; by Python. */
+/* base64(gzip) of: the dummy of peer pods' process-user-data (66 bytes), and of variants of it; by
+ * Python. */
 #define DUMMY                                                                                      \
     "H4sIAAAAAAACA0vMSc8vyizJyFWwVVAqzkg0MjVT4ipLLSrOzM8DCRnoGeoZKHFxRackliTGciklJuqV5OfmKAHl1NXV" \
     "uY"                                                                                           \
@@ -195,7 +196,8 @@ static void what_a_run_builds_is_what_a_user_would_write(void)
     struct sim_initdata d = {0}, again = {0}, eager = {0}, decoded = {0};
     struct cmn_err err = {0};
 
-    T_OK(cmn_env_new_system(&env, NULL), NULL);
+    if (!env)
+        T_OK(cmn_env_new_system(&env, NULL), NULL);
     T_OK(sim_initdata_build(env, &opts, &d, &err), &err);
     T_OK(sim_initdata_build(env, &opts, &again, &err), &err);
     auto_json json_t *aa = file_of(&d, "aa.toml");
