@@ -67,6 +67,8 @@ static int respond_report(struct ftee_psp_server *s, int fd, const uint8_t *req,
             s->opts.tap(s->opts.ctx, body + 32);
         if (want_certs && (r = ftee_psp_certs(s->psp, &certs)) < 0)
             return r;
+        if (want_certs && s->opts.tap_certs)
+            s->opts.tap_certs(s->opts.ctx, &certs);
     }
     if (s->opts.observe)
         s->opts.observe(s->opts.ctx, vmpl, status);

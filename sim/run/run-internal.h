@@ -122,8 +122,10 @@ int sim_run_machine(struct sim_run *run, struct cmn_err *err) CMN_MUST_USE;
 int sim_run_serve(struct sim_run *run, struct cmn_err *err) CMN_MUST_USE;
 void sim_run_serve_done(struct sim_run *run);
 
-/* faults.c */
+/* faults.c, fault-wire.c */
+void sim_run_fault_told(struct sim_run *run, enum sim_phase phase, const struct sim_fault *fault);
 void sim_run_fault_report(void *run, uint8_t report[SNP_REPORT_BYTES]);
+void sim_run_fault_certs(void *run, struct cmn_buf *table);
 void sim_run_fault_registry(void *run, const char *point, struct cmn_buf *bytes);
 cmn_http_handler sim_run_kbs_handler; /* kbs_http_handler with the wire.attest faults before it */
 bool sim_run_has_fault(const struct sim_run *run, const char *at);

@@ -231,6 +231,7 @@ int sim_run_serve(struct sim_run *run, struct cmn_err *err)
         .listen_fd = sim_machine_take_listener(run->machine, "psp"),
         .vmpl_floor = run->plan->guest.platform.vmpl,
         .tap = sim_run_has_fault(run, "psp.report") ? sim_run_fault_report : NULL,
+        .tap_certs = sim_run_has_fault(run, "psp.certs") ? sim_run_fault_certs : NULL,
         .observe = on_psp,
         .ctx = run,
     };

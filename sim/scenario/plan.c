@@ -73,6 +73,12 @@ void sim_plan_free(struct sim_plan *plan)
     for (size_t i = 0; i < plan->n_faults; i++) {
         free(plan->faults[i].at);
         free(plan->faults[i].what);
+        cmn_buf_done(&plan->faults[i].bytes);
+        json_decref(plan->faults[i].value);
+        free(plan->faults[i].reissue.not_before);
+        free(plan->faults[i].reissue.not_after);
+        free(plan->faults[i].reissue.subject);
+        free(plan->faults[i].reissue.drop);
     }
     free(plan->faults);
     sim_strings_done(&plan->expect.stdout_contains);
@@ -90,4 +96,11 @@ const char *sim_result_name(enum sim_result result)
     static const char *const names[] = {"completed", "refused", "failed"};
 
     return (size_t)result < CMN_ARRAY_SIZE(names) ? names[result] : "";
+}
+
+const char *sim_fault_kind_name(enum sim_fault_kind kind)
+{
+    static const char *const names[] = {"flip", "set", "truncate", "replay", "drop", "reissue"};
+
+    return names[kind];
 }

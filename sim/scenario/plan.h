@@ -8,6 +8,7 @@
 
 #include "common/json/json.h"
 #include "common/snp/report.h"
+#include "fake-tee/issue.h"
 #include "sim/event/event.h"
 
 struct sim_strings {
@@ -111,14 +112,37 @@ enum sim_reference_mode {
     SIM_REFERENCE_VALUES, /* plan->reference_values */
 };
 
-enum sim_fault_kind { SIM_FAULT_FLIP, SIM_FAULT_TRUNCATE, SIM_FAULT_REPLAY };
+enum sim_fault_kind {
+    SIM_FAULT_FLIP,     /* one bit of a byte */
+    SIM_FAULT_SET,      /* a field of the report, a member of a request */
+    SIM_FAULT_TRUNCATE, /* bytes that stay */
+    SIM_FAULT_REPLAY,   /* a member of the first request in every later one */
+    SIM_FAULT_DROP,     /* a member of a request, or its cookie */
+    SIM_FAULT_REISSUE,  /* a certificate of the host's table, deliberately other */
+};
+const char *sim_fault_kind_name(enum sim_fault_kind kind); /* "flip", ... */
+
+struct sim_reissue { /* what is other about it; NULL and false: as AMD issues it */
+    enum ftee_cert_kind kind;
+    char *not_before, *not_after; /* "YYYYMMDDHHMMSSZ" */
+    char *subject;                /* common name */
+    char *drop;                   /* OID of an extension that is left out */
+    enum ftee_sign_alg alg;
+    bool has_chip;
+    unsigned chip;  /* VCEK of another chip */
+    bool other_tcb; /* of firmware one SNP version older */
+};
 
 struct sim_fault {
     char *at; /* "psp.report", "registry.blob", ... */
     enum sim_fault_kind kind;
-    size_t offset; /* flip */
-    size_t length; /* truncate: bytes that stay */
-    char *what;    /* flip: field or offset as written; replay: member */
+    char *what;           /* field, member or offset as written */
+    size_t offset;        /* flip, set at psp.report */
+    size_t length;        /* truncate: bytes that stay */
+    struct cmn_buf bytes; /* set at psp.report: the field's new bytes as they stand in the report */
+    bool resign;          /* psp.report: the PSP signs what came of it */
+    json_t *value;        /* set at wire.*: the member's new value */
+    struct sim_reissue reissue;
 };
 
 enum sim_result { SIM_RESULT_COMPLETED, SIM_RESULT_REFUSED, SIM_RESULT_FAILED };

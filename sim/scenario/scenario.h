@@ -26,7 +26,7 @@ int sim_scenario_parse(const char *name, const char *dir, struct cmn_bytes text,
 int sim_scenario_files(const char *path, struct sim_strings *list,
                        struct cmn_err *err) CMN_MUST_USE;
 
-/* A field of the attestation report that a fault can flip: its offset. -ENOENT. */
-int sim_fault_field(const char *name, size_t *ret_offset) CMN_MUST_USE;
+/* A field of the attestation report that a fault can name: offset and length in bytes. -ENOENT. */
+int sim_fault_field(const char *name, size_t *ret_offset, size_t *ret_length);
 
 #endif

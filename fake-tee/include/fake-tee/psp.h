@@ -129,6 +129,8 @@ struct ftee_psp_server_opts {
     uint32_t vmpl_floor;
     /* Sees every report on its way out and may change it (fault injection). NULL: none. */
     void (*tap)(void *ctx, uint8_t report[SNP_REPORT_BYTES]);
+    /* The same for the certificate table that goes with it. */
+    void (*tap_certs)(void *ctx, struct cmn_buf *table);
     /* After each request: status as answered. NULL: none. Runs on the server's thread. */
     void (*observe)(void *ctx, uint32_t vmpl, uint32_t status);
     void *ctx;

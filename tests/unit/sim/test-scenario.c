@@ -247,20 +247,37 @@ static void images_are_checked(void)
 
 static void faults_are_checked(void)
 {
-    REFUSED({WITH("faults: [{at: psp.repot, flip: 0}]\n"), "'at' is 'psp.repot', known are: "},
-            {WITH("faults: [{at: psp.report}]\n"), "exactly one of flip, truncate and replay"},
-            {WITH("faults: [{at: psp.report, flip: 0, truncate: 1}]\n"), "exactly one of"},
-            {WITH("faults: [{at: psp.report, flip: mesurement}]\n"),
-             "no field 'mesurement'; did you mean 'measurement'?"},
-            {WITH("faults: [{at: psp.report, flip: 1184}]\n"), "allowed is 0 to 1183"},
-            {WITH("faults: [{at: psp.report, flip: -1}]\n"), "allowed is 0 to 1183"},
-            {WITH("faults: [{at: psp.report, flip: true}]\n"), "'flip' wants text"},
-            {WITH("faults: [{at: registry.blob, flip: measurement}]\n"), "the offset of a byte"},
-            {WITH("faults: [{at: psp.report, truncate: 5}]\n"), "'psp.report' cannot do this"},
-            {WITH("faults: [{at: registry.blob, replay: tee-evidence}]\n"), "cannot do this"},
-            {WITH("faults: [{at: wire.attest, flip: 0}]\n"), "'wire.attest' cannot do this"},
-            {WITH("faults: [{at: wire.attest, replay: nonce}]\n"), "known are: tee-evidence"},
-            {WITH("faults: [{at: registry.blob, truncate: -1}]\n"), "allowed is 0 to"});
+    REFUSED(
+        {WITH("faults: [{at: psp.repot, flip: 0}]\n"), "'at' is 'psp.repot', known are: "},
+        {WITH("faults: [{at: psp.report}]\n"),
+         "exactly one of flip, set, truncate, replay, drop and reissue"},
+        {WITH("faults: [{at: psp.report, flip: 0, truncate: 1}]\n"), "exactly one of"},
+        {WITH("faults: [{at: psp.report, flip: mesurement}]\n"),
+         "no field 'mesurement'; did you mean 'measurement'?"},
+        {WITH("faults: [{at: psp.report, flip: 1184}]\n"), "allowed is 0 to 1183"},
+        {WITH("faults: [{at: psp.report, flip: -1}]\n"), "allowed is 0 to 1183"},
+        {WITH("faults: [{at: psp.report, flip: true}]\n"), "'flip' wants text"},
+        {WITH("faults: [{at: registry.blob, flip: measurement}]\n"), "the offset of a byte"},
+        {WITH("faults: [{at: psp.report, truncate: 5}]\n"),
+         "'truncate' is nothing that 'psp.report' can do"},
+        {WITH("faults: [{at: registry.blob, replay: tee-evidence}]\n"),
+         "nothing that 'registry.blob'"},
+        {WITH("faults: [{at: wire.attest, flip: 0}]\n"),
+         "'flip' is nothing that 'wire.attest' can do"},
+        {WITH("faults: [{at: wire.attest, replay: nonce}]\n"), "known are: tee-evidence"},
+        {WITH("faults: [{at: registry.blob, truncate: -1}]\n"), "allowed is 0 to"},
+        {WITH("faults: [{at: psp.report, set: policy}]\n"), "'to' is missing"},
+        {WITH("faults: [{at: psp.report, set: policy, to: \"00\"}]\n"), "has 8 bytes, 'to' has 1"},
+        {WITH("faults: [{at: psp.report, set: vmpl, to: \"xx\"}]\n"), "bytes as hex digits"},
+        {WITH("faults: [{at: psp.report, set: vmpl, to: 4294967296}]\n"), "allowed is 0 to"},
+        {WITH("faults: [{at: psp.report, set: measurement, to: 1}]\n"), "48 bytes as hex digits"},
+        {WITH("faults: [{at: psp.report, set: 1183, to: \"0000\"}]\n"), "beyond the report"},
+        {WITH("faults: [{at: psp.report, reissue: vcek}]\n"), "nothing that 'psp.report'"},
+        {WITH("faults: [{at: psp.certs, reissue: vcak}]\n"), "'reissue' is 'vcak'"},
+        {WITH("faults: [{at: psp.certs, reissue: vcek, not_after: \"2025\"}]\n"), "YYYYMMDD"},
+        {WITH("faults: [{at: psp.certs, reissue: vcek, resign: true}]\n"), "unknown key 'resign'"},
+        {WITH("faults: [{at: wire.auth, replay: tee-evidence}]\n"), "nothing that 'wire.auth'"},
+        {WITH("faults: [{at: wire.attest, set: a, to: 1, resign: true}]\n"), "unknown key"});
 }
 
 static void expectations_are_checked(void)
@@ -565,13 +582,13 @@ static void fields_of_the_report_have_their_offsets(void)
     } cases[] = {{"version", 0},        {"policy", 8},       {"report_data", 0x50},
                  {"measurement", 0x90}, {"host_data", 0xC0}, {"reported_tcb", 0x180},
                  {"chip_id", 0x1A0},    {"signature", 0x2A0}};
-    size_t offset = 0;
+    size_t offset = 0, length = 0;
 
     for (size_t i = 0; i < CMN_ARRAY_SIZE(cases); i++) {
-        T_OK(sim_fault_field(cases[i].name, &offset), NULL);
+        T_OK(sim_fault_field(cases[i].name, &offset, &length), NULL);
         T_EQ_INT(offset, cases[i].offset);
     }
-    T_EQ_INT(sim_fault_field("nonsense", &offset), -ENOENT);
+    T_EQ_INT(sim_fault_field("nonsense", &offset, &length), -ENOENT);
 }
 
 static void cut_and_changed_scenarios_never_crash(void)
