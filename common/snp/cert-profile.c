@@ -85,7 +85,7 @@ static bool read_hwid(const uint8_t *p, int n, struct snp_cert_profile *ret)
 
 static bool read_content(enum snp_ext_id id, const uint8_t *p, int n, struct snp_cert_profile *ret)
 {
-    char csp[64];
+    char csp[160];
 
     switch (id) {
     case SNP_EXT_PRODUCT_NAME:

@@ -3,6 +3,7 @@
 
 #include "amd-roots.h"
 #include "common/crypto/crypto.h"
+#include "common/snp/cert-profile.h"
 
 #include <openssl/pem.h>
 #include <openssl/x509.h>
@@ -14,32 +15,61 @@ struct kbs_roots {
     size_t n;
 };
 
+/* Serial and validity of the certificates that hold AMD's keys, as KDS serves them; dates in
+ * seconds since 1970. Each is valid for 25 years. */
+static const struct {
+    uint64_t serial;
+    int64_t not_before, not_after;
+} amd_certs[KBS_AMD_PRODUCTS][KBS_AMD_KEYS] = {
+    [KBS_AMD_MILAN] = {[KBS_AMD_ARK] = {0x010000, 1603387385, 2392305785},
+                       [KBS_AMD_ASK] = {0x010001, 1603391060, 2392309460},
+                       [KBS_AMD_ASVK] = {0x010101, 1668638724, 2457557124}},
+    [KBS_AMD_GENOA] = {[KBS_AMD_ARK] = {0x020000, 1643211277, 2432129677},
+                       [KBS_AMD_ASK] = {0x020002, 1667223228, 2456141628},
+                       [KBS_AMD_ASVK] = {0x020101, 1668804514, 2457722914}},
+    [KBS_AMD_TURIN] = {[KBS_AMD_ARK] = {0x030000, 1684180992, 2473185792},
+                       [KBS_AMD_ASK] = {0x030001, 1684182321, 2473187121},
+                       [KBS_AMD_ASVK] = {0x030101, 1684184981, 2473189781}},
+};
+
 static int add_amd(struct kbs_roots *roots, struct cmn_err *err)
 {
+    static const enum kbs_amd_key which[KBS_ROOT_KINDS] = {
+        [KBS_ROOT_ARK] = KBS_AMD_ARK, [KBS_ROOT_ASK] = KBS_AMD_ASK, [KBS_ROOT_ASVK] = KBS_AMD_ASVK};
+
     for (unsigned p = 0; p < SNP_PRODUCT_COUNT; p++) {
         struct kbs_root_family *f = &roots->list[roots->n++];
         f->name = "amd";
         f->product = (enum snp_product)p;
-        int r = kbs_amd_root_key((enum kbs_amd_product)p, KBS_AMD_ARK, &f->ark, err);
-        if (r == 0)
-            r = kbs_amd_root_key((enum kbs_amd_product)p, KBS_AMD_ASK, &f->ask, err);
-        if (r == 0)
-            r = kbs_amd_root_key((enum kbs_amd_product)p, KBS_AMD_ASVK, &f->asvk, err);
-        if (r < 0)
-            return r;
+        for (unsigned k = 0; k < KBS_ROOT_KINDS; k++) {
+            struct kbs_root_key *key = &f->keys[k];
+            key->serial = amd_certs[p][which[k]].serial;
+            key->not_before = amd_certs[p][which[k]].not_before;
+            key->not_after = amd_certs[p][which[k]].not_after;
+            int r = kbs_amd_root_key((enum kbs_amd_product)p, which[k], &key->key, err);
+            if (r < 0)
+                return r;
+        }
     }
     return 0;
 }
 
-/* "ARK-Genoa" or "SEV-Genoa" -> product and whether it is the root. */
-static int who_is(X509 *cert, enum snp_product *product, bool *is_ark)
+/* "ARK-Genoa", "SEV-Genoa", "SEV-VLEK-Genoa" -> product and place in the chain. */
+static int who_is(const char *cn, enum snp_product *product, enum kbs_root_kind *kind)
 {
-    char cn[64] = "";
+    static const struct {
+        const char *prefix;
+        enum kbs_root_kind kind;
+    } kinds[] = {{"ARK-", KBS_ROOT_ARK}, {"SEV-VLEK-", KBS_ROOT_ASVK}, {"SEV-", KBS_ROOT_ASK}};
 
-    (void)X509_NAME_get_text_by_NID(X509_get_subject_name(cert), NID_commonName, cn, sizeof(cn));
-    *is_ark = strncmp(cn, "ARK-", 4) == 0;
-    return (*is_ark || strncmp(cn, "SEV-", 4) == 0) ? snp_product_by_name(cn + 4, product)
-                                                    : -EINVAL;
+    for (size_t i = 0; i < CMN_ARRAY_SIZE(kinds); i++) {
+        size_t n = strlen(kinds[i].prefix);
+        if (strncmp(cn, kinds[i].prefix, n) == 0) {
+            *kind = kinds[i].kind;
+            return snp_product_by_name(cn + n, product);
+        }
+    }
+    return -EINVAL;
 }
 
 static struct kbs_root_family *test_family(struct kbs_roots *roots, enum snp_product product)
@@ -63,22 +93,25 @@ static int add_test(struct kbs_roots *roots, struct cmn_env *env, struct cmn_byt
 
     while (r == 0) {
         auto_x509 X509 *cert = X509_new_ex(cmn_env_libctx(env), NULL);
+        struct snp_cert_profile profile;
         enum snp_product product;
-        bool is_ark;
+        enum kbs_root_kind kind;
         if (!PEM_read_bio_X509(bio, &cert, NULL, NULL))
             break;
+        snp_cert_profile_read(cert, &profile);
         struct kbs_root_family *f =
-            who_is(cert, &product, &is_ark) == 0 ? test_family(roots, product) : NULL;
-        EVP_PKEY **slot = !f ? NULL : is_ark ? &f->ark : &f->ask;
-        if (!slot || *slot)
+            who_is(profile.subject, &product, &kind) == 0 ? test_family(roots, product) : NULL;
+        struct kbs_root_key *slot = f ? &f->keys[kind] : NULL;
+        if (!slot || (slot->key && EVP_PKEY_eq(slot->key, X509_get0_pubkey(cert)) != 1))
             r = cmn_err_set(err, EINVAL,
                             "the test chain holds a certificate that is neither ARK nor ASK");
-        else
-            *slot = X509_get_pubkey(cert);
+        else if (!slot->key) /* the ARK stands in the chain of the VCEKs and of the VLEKs */
+            *slot = (struct kbs_root_key){X509_get_pubkey(cert), profile.serial, profile.not_before,
+                                          profile.not_after};
     }
     BIO_free(bio);
     for (size_t i = 0; i < roots->n && r == 0; i++)
-        if (!roots->list[i].ark || !roots->list[i].ask)
+        if (!roots->list[i].keys[KBS_ROOT_ARK].key || !roots->list[i].keys[KBS_ROOT_ASK].key)
             r = cmn_err_set(err, EINVAL, "the test chain of %s is not whole: it needs ARK and ASK",
                             snp_product_name(roots->list[i].product));
     return r;
@@ -106,11 +139,9 @@ void kbs_roots_free(struct kbs_roots *roots)
 {
     if (!roots)
         return;
-    for (size_t i = 0; i < roots->n; i++) {
-        EVP_PKEY_free(roots->list[i].ark);
-        EVP_PKEY_free(roots->list[i].ask);
-        EVP_PKEY_free(roots->list[i].asvk);
-    }
+    for (size_t i = 0; i < roots->n; i++)
+        for (unsigned k = 0; k < KBS_ROOT_KINDS; k++)
+            EVP_PKEY_free(roots->list[i].keys[k].key);
     free(roots);
 }
 
