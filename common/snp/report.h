@@ -59,14 +59,36 @@ struct snp_report {
     bool turin_tcb;               /* the TCB bytes are laid out as on Turin */
 };
 
-#define SNP_POLICY_SMT           (1ull << 16)
-#define SNP_POLICY_ONE           (1ull << 17)
-#define SNP_POLICY_MIGRATE_MA    (1ull << 18)
-#define SNP_POLICY_DEBUG         (1ull << 19)
-#define SNP_POLICY_SINGLE_SOCKET (1ull << 20)
+/* POLICY. A set bit allows something (SMT, MIGRATE_MA, DEBUG, CXL) or demands it (the others). */
+#define SNP_POLICY_ABI_MINOR         0x00FFull /* least firmware ABI */
+#define SNP_POLICY_ABI_MAJOR         0xFF00ull
+#define SNP_POLICY_SMT               (1ull << 16)
+#define SNP_POLICY_ONE               (1ull << 17) /* reserved, one */
+#define SNP_POLICY_MIGRATE_MA        (1ull << 18)
+#define SNP_POLICY_DEBUG             (1ull << 19)
+#define SNP_POLICY_SINGLE_SOCKET     (1ull << 20)
+#define SNP_POLICY_CXL               (1ull << 21)
+#define SNP_POLICY_AES_256_XTS       (1ull << 22)
+#define SNP_POLICY_RAPL_DIS          (1ull << 23)
+#define SNP_POLICY_CIPHERTEXT_HIDING (1ull << 24)
+#define SNP_POLICY_PAGE_SWAP_DISABLE (1ull << 25)
+#define SNP_POLICY_RESERVED          (~0ull << 26)
 
-#define SNP_PLAT_SMT  (1ull << 0)
-#define SNP_PLAT_TSME (1ull << 1)
+/* PLATFORM_INFO */
+#define SNP_PLAT_SMT               (1ull << 0)
+#define SNP_PLAT_TSME              (1ull << 1)
+#define SNP_PLAT_ECC               (1ull << 2)
+#define SNP_PLAT_RAPL_DIS          (1ull << 3)
+#define SNP_PLAT_CIPHERTEXT_HIDING (1ull << 4)
+#define SNP_PLAT_ALIAS_CHECK       (1ull << 5)
+#define SNP_PLAT_TIO               (1ull << 7)
+
+/* KEY_INFO */
+#define SNP_KEY_INFO_AUTHOR_KEY_EN 1u
+#define SNP_KEY_INFO_MASK_CHIP_KEY 2u
+enum snp_signing_key { SNP_SIGNING_VCEK = 0, SNP_SIGNING_VLEK = 1, SNP_SIGNING_NONE = 7 };
+/* KEY_INFO is AUTHOR_KEY_EN | MASK_CHIP_KEY | signing key << SNP_KEY_INFO_SIGNING_SHIFT. */
+#define SNP_KEY_INFO_SIGNING_SHIFT 2
 
 /* "Milan", "Genoa", "Turin": KDS names. -EINVAL for another name (any case is taken). */
 const char *snp_product_name(enum snp_product product);

@@ -1,6 +1,8 @@
 /* vek.c - see vek.h. */
 #include "common/snp/vek.h"
 
+#include "common/snp/sig.h"
+
 #include <openssl/asn1.h>
 #include <openssl/evp.h>
 #include <openssl/objects.h>
@@ -82,27 +84,18 @@ int snp_vek_info(X509 *cert, struct snp_vek_info *ret, struct cmn_err *err)
     return 0;
 }
 
-static void reverse(uint8_t *out, const uint8_t *in, size_t len)
-{
-    for (size_t i = 0; i < len; i++)
-        out[i] = in[len - 1 - i];
-}
-
 int snp_report_verify(struct cmn_env *env, const uint8_t raw[SNP_REPORT_BYTES], EVP_PKEY *vek,
                       struct cmn_err *err)
 {
-    const uint8_t *r = raw + 0x2A0, *s = raw + 0x2E8;
     const char *curve = cmn_ec_curve(vek);
     uint8_t sig[96];
 
     if (!curve || strcmp(curve, "P-384") != 0)
         return cmn_err_reason(err, EKEYREJECTED, CMN_REASON_SNP_CHAIN_INVALID,
                               "the endorsement key is not on P-384");
-    if (!cmn_all_zero(r + 48, 24) || !cmn_all_zero(s + 48, 24))
+    if (snp_sig_decode(raw + SNP_SIGNED_BYTES, sig) < 0)
         return cmn_err_reason(err, EKEYREJECTED, CMN_REASON_SNP_SIGNATURE_INVALID,
                               "R or S is wider than 48 bytes");
-    reverse(sig, r, 48);
-    reverse(sig + 48, s, 48);
     int rc = cmn_ecdsa_verify(env, vek, "SHA384", cmn_bytes(raw, SNP_SIGNED_BYTES),
                               cmn_bytes(sig, sizeof(sig)), err);
     if (rc == -EKEYREJECTED)
@@ -121,8 +114,6 @@ int snp_report_sign(struct cmn_env *env, uint8_t raw[SNP_REPORT_BYTES], EVP_PKEY
         return r;
     if (sig.len != 96)
         return cmn_err_set(err, EINVAL, "the endorsement key is not on P-384");
-    memset(raw + 0x2A0, 0, 144);
-    reverse(raw + 0x2A0, sig.data, 48);
-    reverse(raw + 0x2E8, sig.data + 48, 48);
+    snp_sig_encode(sig.data, raw + SNP_SIGNED_BYTES);
     return 0;
 }

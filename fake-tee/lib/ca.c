@@ -1,5 +1,5 @@
 /* ca.c - the kept test chain; see ca.h. */
-#include "fake-tee/ca.h"
+#include "ca-internal.h"
 
 #include "profile.h"
 
@@ -7,7 +7,6 @@
 
 #include <fcntl.h>
 #include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,22 +16,13 @@
 
 #define FILE_MAX (64 * 1024)
 
-struct ftee_ca {
-    struct cmn_env *env;
-    enum snp_product product;
-    char *dir;          /* of this seed and product */
-    uint8_t secret[32]; /* what chips derive from */
-    EVP_PKEY *ask;
-    struct cmn_buf ark_der, ask_der, chain_pem;
-};
-
 static int path_of(const struct ftee_ca *ca, const char *name, char **ret)
 {
     return asprintf(ret, "%s/%s", ca->dir, name) < 0 ? -ENOMEM : 0;
 }
 
-static int keep(const struct ftee_ca *ca, const char *name, struct cmn_bytes bytes,
-                struct cmn_err *err)
+int ftee_ca_keep(const struct ftee_ca *ca, const char *name, struct cmn_bytes bytes,
+                 struct cmn_err *err)
 {
     auto_free char *path = NULL;
 
@@ -41,8 +31,8 @@ static int keep(const struct ftee_ca *ca, const char *name, struct cmn_bytes byt
     return cmn_file_write(path, bytes.data, bytes.len, 0600, err);
 }
 
-static int load(const struct ftee_ca *ca, const char *name, struct cmn_buf *ret,
-                struct cmn_err *err)
+int ftee_ca_load(const struct ftee_ca *ca, const char *name, struct cmn_buf *ret,
+                 struct cmn_err *err)
 {
     auto_free char *path = NULL;
 
@@ -51,7 +41,7 @@ static int load(const struct ftee_ca *ca, const char *name, struct cmn_buf *ret,
     return cmn_file_read(path, FILE_MAX, ret, err);
 }
 
-static int to_der(X509 *cert, struct cmn_buf *ret, struct cmn_err *err)
+int ftee_ca_to_der(X509 *cert, struct cmn_buf *ret, struct cmn_err *err)
 {
     uint8_t *der = NULL;
     int len = i2d_X509(cert, &der);
@@ -61,22 +51,45 @@ static int to_der(X509 *cert, struct cmn_buf *ret, struct cmn_err *err)
     return r < 0 ? cmn_err_set(err, -r, "certificate cannot be encoded") : 0;
 }
 
-static int add_pem(struct ftee_ca *ca, struct cmn_bytes der, struct cmn_err *err)
+static int keep_key(const struct ftee_ca *ca, const char *name, EVP_PKEY *key, struct cmn_err *err)
 {
-    auto_x509 X509 *cert = NULL;
-    char *text = NULL;
-    int r = cmn_x509_load(ca->env, der, &cert, err);
+    auto_buf_secret struct cmn_buf pem = {0};
+    int r = cmn_pkey_to_pem(key, &pem, err);
 
-    if (r < 0)
-        return r;
-    BIO *bio = BIO_new(BIO_s_mem());
-    r = bio && PEM_write_bio_X509(bio, cert) == 1 ? 0 : -EIO;
-    if (r == 0) {
-        long len = BIO_get_mem_data(bio, &text);
-        r = cmn_buf_put(&ca->chain_pem, text, (size_t)len);
-    }
-    BIO_free(bio);
-    return r < 0 ? cmn_err_set(err, -r, "certificate cannot be written as PEM") : 0;
+    return r < 0 ? r : ftee_ca_keep(ca, name, cmn_buf_bytes(&pem), err);
+}
+
+static int load_key(const struct ftee_ca *ca, const char *name, EVP_PKEY **ret, struct cmn_err *err)
+{
+    auto_buf_secret struct cmn_buf pem = {0};
+    int r = ftee_ca_load(ca, name, &pem, err);
+
+    return r < 0 ? r : cmn_pkey_from_pem(ca->env, cmn_buf_bytes(&pem), ret, err);
+}
+
+static int make_cert(struct cmn_env *env, struct ftee_ca *ca, enum ftee_cert_kind kind,
+                     EVP_PKEY *key, X509 *issuer, EVP_PKEY *signer, const char *name, X509 **ret,
+                     struct cmn_err *err)
+{
+    const struct ftee_issue what = {.kind = kind};
+    const struct ftee_profile_in in = {
+        .product = ca->product, .what = &what, .key = key, .issuer = issuer, .signer = signer};
+    auto_buf struct cmn_buf der = {0};
+    int r = ftee_profile_make(env, &in, ret, err);
+
+    if (r == 0)
+        r = ftee_ca_to_der(*ret, &der, err);
+    return r < 0 ? r : ftee_ca_keep(ca, name, cmn_buf_bytes(&der), err);
+}
+
+/* A stream of its own: the bytes must not depend on what was drawn before. */
+static int own_stream(struct ftee_ca *ca, const char *what, struct cmn_env **ret,
+                      struct cmn_err *err)
+{
+    char label[48];
+
+    (void)snprintf(label, sizeof(label), "fake-tee %s %s", what, snp_product_name(ca->product));
+    return cmn_env_derive(ca->env, label, ret, err);
 }
 
 /* Makes keys and certificates and keeps them; the file that is written last makes the chain whole.
@@ -86,13 +99,9 @@ static int make(struct ftee_ca *ca, struct cmn_err *err)
     auto_env struct cmn_env *env = NULL;
     auto_pkey EVP_PKEY *ark = NULL, *ask = NULL;
     auto_x509 X509 *ark_cert = NULL, *ask_cert = NULL;
-    auto_buf_secret struct cmn_buf pem = {0};
-    char label[32];
     uint8_t secret[32];
 
-    /* a stream of its own: the bytes must not depend on what was drawn before */
-    (void)snprintf(label, sizeof(label), "fake-tee ca %s", snp_product_name(ca->product));
-    int r = cmn_env_derive(ca->env, label, &env, err);
+    int r = own_stream(ca, "ca", &env, err);
     if (r == 0)
         r = cmn_rsa_generate(env, 4096, &ark, err);
     if (r == 0)
@@ -100,55 +109,38 @@ static int make(struct ftee_ca *ca, struct cmn_err *err)
     if (r == 0)
         r = cmn_env_random(env, secret, sizeof(secret), err);
     if (r == 0)
-        r = ftee_make_ark(env, ca->product, ark, &ark_cert, err);
+        r = make_cert(env, ca, FTEE_CERT_ARK, ark, NULL, ark, "ark.der", &ark_cert, err);
     if (r == 0)
-        r = ftee_make_ask(env, ca->product, ask, ark_cert, ark, &ask_cert, err);
+        r = make_cert(env, ca, FTEE_CERT_ASK, ask, ark_cert, ark, "ask.der", &ask_cert, err);
     if (r == 0)
-        r = to_der(ark_cert, &ca->ark_der, err);
+        r = ftee_ca_keep(ca, "chip-secret", cmn_bytes(secret, sizeof(secret)), err);
     if (r == 0)
-        r = to_der(ask_cert, &ca->ask_der, err);
+        r = keep_key(ca, "ark.key", ark, err);
     if (r == 0)
-        r = keep(ca, "ark.der", cmn_buf_bytes(&ca->ark_der), err);
-    if (r == 0)
-        r = keep(ca, "ask.der", cmn_buf_bytes(&ca->ask_der), err);
-    if (r == 0)
-        r = keep(ca, "chip-secret", cmn_bytes(secret, sizeof(secret)), err);
-    if (r == 0)
-        r = cmn_pkey_to_pem(ark, &pem, err);
-    if (r == 0)
-        r = keep(ca, "ark.key", cmn_buf_bytes(&pem), err);
-    cmn_buf_done_secret(&pem);
-    if (r == 0)
-        r = cmn_pkey_to_pem(ask, &pem, err);
-    if (r == 0)
-        r = keep(ca, "ask.key", cmn_buf_bytes(&pem), err);
+        r = keep_key(ca, "ask.key", ask, err);
     explicit_bzero(secret, sizeof(secret));
-    cmn_buf_done(&ca->ark_der);
-    cmn_buf_done(&ca->ask_der);
     return r;
 }
 
 static int read_all(struct ftee_ca *ca, struct cmn_err *err)
 {
-    auto_buf_secret struct cmn_buf pem = {0}, secret = {0};
-    int r = load(ca, "ask.key", &pem, err);
+    auto_buf_secret struct cmn_buf secret = {0};
+    int r = load_key(ca, "ask.key", &ca->ask, err);
 
     if (r == 0)
-        r = cmn_pkey_from_pem(ca->env, cmn_buf_bytes(&pem), &ca->ask, err);
+        r = ftee_ca_load(ca, "ark.der", &ca->ark_der, err);
     if (r == 0)
-        r = load(ca, "ark.der", &ca->ark_der, err);
+        r = ftee_ca_load(ca, "ask.der", &ca->ask_der, err);
     if (r == 0)
-        r = load(ca, "ask.der", &ca->ask_der, err);
-    if (r == 0)
-        r = load(ca, "chip-secret", &secret, err);
+        r = ftee_ca_load(ca, "chip-secret", &secret, err);
     if (r == 0 && secret.len != sizeof(ca->secret))
         r = cmn_err_set(err, EBADMSG, "%s/chip-secret is %zu bytes, want 32", ca->dir, secret.len);
     if (r == 0)
         memcpy(ca->secret, secret.data, sizeof(ca->secret));
     if (r == 0)
-        r = add_pem(ca, cmn_buf_bytes(&ca->ask_der), err);
+        r = ftee_der_to_pem(ca->env, cmn_buf_bytes(&ca->ask_der), &ca->chain_pem, err);
     if (r == 0)
-        r = add_pem(ca, cmn_buf_bytes(&ca->ark_der), err);
+        r = ftee_der_to_pem(ca->env, cmn_buf_bytes(&ca->ark_der), &ca->chain_pem, err);
     return r;
 }
 
@@ -182,6 +174,7 @@ int ftee_ca_open(struct cmn_env *env, const char *dir, enum snp_product product,
     }
     ca->env = cmn_env_ref(env);
     ca->product = product;
+    (void)pthread_mutex_init(&ca->lock, NULL);
     int r = cmn_mkdir_p(ca->dir, 0700, err);
     auto_close int lock = r == 0 ? lock_dir(ca->dir, err) : -1;
     auto_free char *last = NULL;
@@ -203,10 +196,15 @@ void ftee_ca_free(struct ftee_ca *ca)
 {
     if (!ca)
         return;
+    EVP_PKEY_free(ca->ark);
     EVP_PKEY_free(ca->ask);
+    EVP_PKEY_free(ca->asvk);
     cmn_buf_done(&ca->ark_der);
     cmn_buf_done(&ca->ask_der);
+    cmn_buf_done(&ca->asvk_der);
     cmn_buf_done(&ca->chain_pem);
+    cmn_buf_done(&ca->vlek_chain_pem);
+    (void)pthread_mutex_destroy(&ca->lock);
     cmn_env_unref(ca->env);
     free(ca->dir);
     explicit_bzero(ca->secret, sizeof(ca->secret));
@@ -233,88 +231,86 @@ struct cmn_bytes ftee_ca_ask_der(const struct ftee_ca *ca)
     return cmn_buf_bytes(&ca->ask_der);
 }
 
-/* len bytes that only this chip knows, for one purpose. */
-static int derive(struct ftee_ca *ca, unsigned chip, const char *purpose, struct cmn_bytes more,
-                  uint8_t *out, size_t len, struct cmn_err *err)
-{
-    auto_buf struct cmn_buf info = {0};
+/* ---- what is read or made on first use: few need it, and an RSA-4096 key takes seconds ---- */
 
-    if (cmn_buf_printf(&info, "%s:chip %u:", purpose, chip) < 0 ||
-        cmn_buf_put(&info, more.data, more.len) < 0)
-        return cmn_err_set(err, ENOMEM, "no memory");
-    return cmn_hkdf(ca->env, cmn_bytes(ca->secret, sizeof(ca->secret)), "cocobox fake-tee",
-                    cmn_buf_bytes(&info), out, len, err);
+static int need_ark(struct ftee_ca *ca, struct cmn_err *err)
+{
+    return ca->ark ? 0 : load_key(ca, "ark.key", &ca->ark, err);
 }
 
-int ftee_ca_chip_id(struct ftee_ca *ca, unsigned chip, uint8_t out[64], struct cmn_err *err)
+static int make_asvk(struct ftee_ca *ca, struct cmn_err *err)
 {
-    memset(out, 0, 64);
-    return derive(ca, chip, "chip id", cmn_bytes("", 0), out, ca->product == SNP_TURIN ? 8 : 64,
-                  err);
-}
-
-/* 48 derived bytes as the private scalar; tried again in the rare case that it is above the order.
- */
-static int vcek_key(struct ftee_ca *ca, unsigned chip, const uint8_t tcb[8], EVP_PKEY **ret,
-                    struct cmn_err *err)
-{
-    for (uint8_t attempt = 0; attempt < 8; attempt++) {
-        uint8_t info[9], d[48];
-        memcpy(info, tcb, 8);
-        info[8] = attempt;
-        int r = derive(ca, chip, "vcek", cmn_bytes(info, sizeof(info)), d, sizeof(d), err);
-        if (r == 0)
-            r = cmn_ec_from_private(ca->env, "P-384", d, sizeof(d), ret, err);
-        explicit_bzero(d, sizeof(d));
-        if (r != -EINVAL)
-            return r;
-    }
-    return cmn_err_set(err, EIO, "no VCEK key could be derived");
-}
-
-/* The kept certificate, when there is one and it is whole and of this key. */
-static bool vcek_kept(struct ftee_ca *ca, const char *name, EVP_PKEY *key, struct cmn_buf *ret)
-{
-    auto_buf struct cmn_buf der = {0};
-    auto_x509 X509 *cert = NULL;
-
-    if (load(ca, name, &der, NULL) < 0 ||
-        cmn_x509_load(ca->env, cmn_buf_bytes(&der), &cert, NULL) < 0 ||
-        EVP_PKEY_eq(X509_get0_pubkey(cert), key) != 1)
-        return false;
-    return cmn_buf_put(ret, der.data, der.len) == 0;
-}
-
-int ftee_ca_vcek(struct ftee_ca *ca, unsigned chip, const struct snp_tcb *tcb, EVP_PKEY **ret_key,
-                 struct cmn_buf *ret_der, struct cmn_err *err)
-{
-    uint8_t raw[8], chip_id[64];
-    auto_pkey EVP_PKEY *key = NULL;
-    auto_x509 X509 *cert = NULL;
     auto_env struct cmn_env *env = NULL;
-    char name[64];
+    auto_pkey EVP_PKEY *asvk = NULL;
+    auto_x509 X509 *ark_cert = NULL, *cert = NULL;
+    int r = need_ark(ca, err);
 
-    snp_tcb_encode(tcb, ca->product == SNP_TURIN, raw);
-    auto_free char *hex = cmn_hex(raw, sizeof(raw));
-    if (!hex)
-        return cmn_err_set(err, ENOMEM, "no memory");
-    (void)snprintf(name, sizeof(name), "vcek-%u-%s.der", chip, hex);
-    int r = vcek_key(ca, chip, raw, &key, err);
-    if (r == 0 && vcek_kept(ca, name, key, ret_der)) {
-        *ret_key = cmn_take(key);
+    if (r == 0)
+        r = own_stream(ca, "asvk", &env, err);
+    if (r == 0)
+        r = cmn_rsa_generate(env, 4096, &asvk, err);
+    if (r == 0)
+        r = cmn_x509_load(env, cmn_buf_bytes(&ca->ark_der), &ark_cert, err);
+    if (r == 0)
+        r = make_cert(env, ca, FTEE_CERT_ASVK, asvk, ark_cert, ca->ark, "asvk.der", &cert, err);
+    return r < 0 ? r : keep_key(ca, "asvk.key", asvk, err);
+}
+
+static int need_asvk(struct ftee_ca *ca, struct cmn_err *err)
+{
+    auto_free char *last = NULL;
+    auto_pkey EVP_PKEY *key = NULL;
+
+    if (ca->asvk)
         return 0;
-    }
+    auto_close int lock = lock_dir(ca->dir, err);
+    int r = lock < 0 ? lock : path_of(ca, "asvk.key", &last);
+    if (r == 0 && access(last, F_OK) < 0)
+        r = make_asvk(ca, err);
+    cmn_buf_done(&ca->asvk_der); /* left by an attempt that failed */
+    cmn_buf_done(&ca->vlek_chain_pem);
     if (r == 0)
-        r = cmn_env_derive(ca->env, name, &env, err);
+        r = load_key(ca, "asvk.key", &key, err);
     if (r == 0)
-        r = ftee_ca_chip_id(ca, chip, chip_id, err);
+        r = ftee_ca_load(ca, "asvk.der", &ca->asvk_der, err);
     if (r == 0)
-        r = ftee_make_vcek(env, ca->product, key, tcb, chip_id, ca->ask, &cert, err);
+        r = ftee_der_to_pem(ca->env, cmn_buf_bytes(&ca->asvk_der), &ca->vlek_chain_pem, err);
     if (r == 0)
-        r = to_der(cert, ret_der, err);
+        r = ftee_der_to_pem(ca->env, cmn_buf_bytes(&ca->ark_der), &ca->vlek_chain_pem, err);
+    if (r < 0)
+        return cmn_err_wrap(err, r, "ASVK of the test CA");
+    ca->asvk = cmn_take(key);
+    return 0;
+}
+
+int ftee_ca_key(struct ftee_ca *ca, enum ftee_cert_kind kind, EVP_PKEY **ret, struct cmn_err *err)
+{
+    (void)pthread_mutex_lock(&ca->lock);
+    int r = kind == FTEE_CERT_ARK    ? need_ark(ca, err)
+            : kind == FTEE_CERT_ASVK ? need_asvk(ca, err)
+                                     : 0;
+    (void)pthread_mutex_unlock(&ca->lock);
     if (r == 0)
-        r = keep(ca, name, cmn_buf_bytes(ret_der), err);
+        *ret = kind == FTEE_CERT_ARK ? ca->ark : kind == FTEE_CERT_ASVK ? ca->asvk : ca->ask;
+    return r;
+}
+
+int ftee_ca_asvk_der(struct ftee_ca *ca, struct cmn_bytes *ret, struct cmn_err *err)
+{
+    EVP_PKEY *key;
+    int r = ftee_ca_key(ca, FTEE_CERT_ASVK, &key, err);
+
     if (r == 0)
-        *ret_key = cmn_take(key);
+        *ret = cmn_buf_bytes(&ca->asvk_der);
+    return r;
+}
+
+int ftee_ca_vlek_chain_pem(struct ftee_ca *ca, struct cmn_bytes *ret, struct cmn_err *err)
+{
+    EVP_PKEY *key;
+    int r = ftee_ca_key(ca, FTEE_CERT_ASVK, &key, err);
+
+    if (r == 0)
+        *ret = cmn_buf_bytes(&ca->vlek_chain_pem);
     return r;
 }

@@ -27,17 +27,35 @@ struct ftee_psp_server {
     } in[MAX_CONNECTIONS];
 };
 
-static int respond(struct ftee_psp_server *s, int fd, const uint8_t *req, bool want_certs)
+/* the answer (about 10 KB) fits a socket buffer; who does not read it loses the connection */
+static int answer(int fd, uint8_t type, struct cmn_bytes body, struct cmn_bytes certs)
 {
-    auto_buf struct cmn_buf certs = {0}, out = {0};
-    uint8_t head[SNP_PSP_HEADER_BYTES], body[SNP_REPORT_RSP_BYTES] = {0};
+    auto_buf_secret struct cmn_buf out = {0};
+    uint8_t head[SNP_PSP_HEADER_BYTES];
+
+    snp_psp_frame_encode(&(struct snp_psp_frame){.type = type,
+                                                 .body_len = (uint32_t)body.len,
+                                                 .certs_len = (uint32_t)certs.len},
+                         head);
+    if (cmn_buf_put(&out, head, sizeof(head)) < 0 || cmn_buf_put(&out, body.data, body.len) < 0 ||
+        cmn_buf_put(&out, certs.data, certs.len) < 0)
+        return -ENOMEM;
+    ssize_t n = send(fd, out.data, out.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    return n == (ssize_t)out.len ? 0 : -EPIPE;
+}
+
+static int respond_report(struct ftee_psp_server *s, int fd, const uint8_t *req, bool want_certs)
+{
+    auto_buf struct cmn_buf certs = {0};
+    uint8_t body[SNP_REPORT_RSP_BYTES] = {0};
     struct cmn_rd c = cmn_rd_init(req + 64, 4);
     uint32_t vmpl = 0, status = SNP_STATUS_INVALID;
     int r = cmn_rd_u32le(&c, &vmpl);
 
-    /* KEY_SEL (68) may be 0 or 1: there is no VLEK here; the rest is reserved */
-    if (r == 0 && cmn_all_zero(req + 69, 27) && req[68] <= 1)
-        r = ftee_psp_report(s->psp, req, vmpl, body + 32, &status, NULL);
+    /* KEY_SEL is at 68; the rest is reserved */
+    if (r == 0 && cmn_all_zero(req + 69, 27))
+        r = ftee_psp_report_with(s->psp, req, vmpl, (enum snp_key_sel)req[68], body + 32, &status,
+                                 NULL);
     if (r < 0)
         return r;
     cmn_put_u32le(body, status);
@@ -48,40 +66,67 @@ static int respond(struct ftee_psp_server *s, int fd, const uint8_t *req, bool w
         if (want_certs && (r = ftee_psp_certs(s->psp, &certs)) < 0)
             return r;
     }
-    snp_psp_frame_encode(&(struct snp_psp_frame){.type = SNP_MSG_REPORT_RSP,
-                                                 .body_len = sizeof(body),
-                                                 .certs_len = (uint32_t)certs.len},
-                         head);
-    if (cmn_buf_put(&out, head, sizeof(head)) < 0 || cmn_buf_put(&out, body, sizeof(body)) < 0 ||
-        cmn_buf_put(&out, certs.data, certs.len) < 0)
-        return -ENOMEM;
     if (s->opts.observe)
         s->opts.observe(s->opts.ctx, vmpl, status);
-    /* the answer (about 10 KB) fits a socket buffer; who does not read it loses the connection */
-    ssize_t n = send(fd, out.data, out.len, MSG_DONTWAIT | MSG_NOSIGNAL);
-    return n == (ssize_t)out.len ? 0 : -EPIPE;
+    return answer(fd, SNP_MSG_REPORT_RSP, cmn_bytes(body, sizeof(body)), cmn_buf_bytes(&certs));
 }
 
-/* Reads what is there; a whole request is answered. Negative ends the connection. */
+static int respond_key(struct ftee_psp_server *s, int fd, const uint8_t *req, size_t len)
+{
+    uint8_t body[SNP_KEY_RSP_BYTES] = {0};
+    struct snp_key_req key_req = {0};
+    uint32_t status = SNP_STATUS_INVALID;
+    int r = 0;
+
+    if (snp_key_req_decode(req, len, &key_req, NULL) == 0)
+        r = ftee_psp_derive_key(s->psp, &key_req, body + 32, &status, NULL);
+    cmn_put_u32le(body, status);
+    if (r == 0 && s->opts.observe)
+        s->opts.observe(s->opts.ctx, key_req.vmpl, status);
+    if (r == 0)
+        r = answer(fd, SNP_MSG_KEY_RSP, cmn_bytes(body, sizeof(body)), cmn_bytes(NULL, 0));
+    explicit_bzero(body, sizeof(body));
+    return r;
+}
+
+/* Bytes of the body of this request; 0: there is none such. */
+static size_t body_of(const struct snp_psp_frame *f)
+{
+    bool known = f->type == SNP_MSG_REPORT_REQ ? f->body_len == SNP_REPORT_REQ_BYTES
+                 : f->type == SNP_MSG_KEY_REQ
+                     ? f->body_len == SNP_KEY_REQ_BYTES || f->body_len == SNP_KEY_REQ_V2_BYTES
+                     : false;
+
+    return known && !f->certs_len ? f->body_len : 0;
+}
+
+/* Reads what is there, but not beyond the request; a whole one is answered. Negative ends the
+ * connection. */
 static int serve(struct ftee_psp_server *s, size_t i)
 {
     int fd = s->fds[2 + i].fd;
     struct snp_psp_frame f;
-    ssize_t n = recv(fd, s->in[i].bytes + s->in[i].have, sizeof(s->in[i].bytes) - s->in[i].have,
-                     MSG_DONTWAIT);
+    uint8_t *in = s->in[i].bytes, *body = in + SNP_PSP_HEADER_BYTES;
+    size_t want = SNP_PSP_HEADER_BYTES;
 
+    if (s->in[i].have >= SNP_PSP_HEADER_BYTES) {
+        if (snp_psp_frame_decode(in, &f, NULL) < 0)
+            return -EBADMSG;
+        want += body_of(&f);
+    }
+    ssize_t n = recv(fd, in + s->in[i].have, want - s->in[i].have, MSG_DONTWAIT);
     if (n <= 0)
         return n < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : -EPIPE;
     s->in[i].have += (size_t)n;
     if (s->in[i].have < SNP_PSP_HEADER_BYTES)
         return 0;
-    if (snp_psp_frame_decode(s->in[i].bytes, &f, NULL) < 0 || f.type != SNP_MSG_REPORT_REQ ||
-        f.body_len != SNP_REPORT_REQ_BYTES || f.certs_len)
+    if (snp_psp_frame_decode(in, &f, NULL) < 0 || !body_of(&f))
         return -EBADMSG;
-    if (s->in[i].have < sizeof(s->in[i].bytes))
+    if (s->in[i].have < SNP_PSP_HEADER_BYTES + body_of(&f))
         return 0;
     s->in[i].have = 0;
-    return respond(s, fd, s->in[i].bytes + SNP_PSP_HEADER_BYTES, f.flags & SNP_PSP_FLAG_CERTS);
+    return f.type == SNP_MSG_KEY_REQ ? respond_key(s, fd, body, f.body_len)
+                                     : respond_report(s, fd, body, f.flags & SNP_PSP_FLAG_CERTS);
 }
 
 static void drop(struct ftee_psp_server *s, size_t i)

@@ -4,10 +4,6 @@
 #include <string.h>
 
 #define SIG_ALGO_P384_SHA384 1
-#define KEY_INFO_AUTHOR_EN   1u
-#define KEY_INFO_MASKED      2u
-#define SIGNING_KEY_NONE     7u
-#define POLICY_RESERVED      (~0ull << 26)
 
 int snp_check_vmpl(struct snp_work *w, struct kbs_check *c, struct cmn_err *err)
 {
@@ -63,12 +59,12 @@ int snp_check_sig_algo(struct snp_work *w, struct kbs_check *c, struct cmn_err *
 
 int snp_check_key_info(struct snp_work *w, struct kbs_check *c, struct cmn_err *err)
 {
-    uint32_t info = w->report->key_info, key = info >> 2 & 7;
+    uint32_t info = w->report->key_info, key = info >> SNP_KEY_INFO_SIGNING_SHIFT & 7;
 
     (void)err;
     snp_expected(c, "bits 31 to 5 zero, SIGNING_KEY 0, 1 or 7");
     snp_actual(c, "0x%x", info);
-    if (!(info >> 5) && (key <= 1 || key == SIGNING_KEY_NONE))
+    if (!(info >> 5) && (key <= 1 || key == SNP_SIGNING_NONE))
         return SNP_YES;
     return snp_no(c, CMN_REASON_SNP_KEY_INFO, "KEY_INFO 0x%x is not legal", info);
 }
@@ -78,7 +74,7 @@ int snp_check_key_masked(struct snp_work *w, struct kbs_check *c, struct cmn_err
     (void)err;
     snp_expected(c, "MASK_CHIP_KEY 0");
     snp_actual(c, "KEY_INFO 0x%x", w->report->key_info);
-    if (!(w->report->key_info & KEY_INFO_MASKED))
+    if (!(w->report->key_info & SNP_KEY_INFO_MASK_CHIP_KEY))
         return SNP_YES;
     return snp_no(c, CMN_REASON_SNP_KEY_MASKED,
                   "MASK_CHIP_KEY is set in a report that carries a signature");
@@ -86,12 +82,12 @@ int snp_check_key_masked(struct snp_work *w, struct kbs_check *c, struct cmn_err
 
 int snp_check_key_none(struct snp_work *w, struct kbs_check *c, struct cmn_err *err)
 {
-    unsigned key = w->report->key_info >> 2 & 7;
+    unsigned key = w->report->key_info >> SNP_KEY_INFO_SIGNING_SHIFT & 7;
 
     (void)err;
     snp_expected(c, "SIGNING_KEY other than 7");
     snp_actual(c, "SIGNING_KEY %u", key);
-    if (key != SIGNING_KEY_NONE)
+    if (key != SNP_SIGNING_NONE)
         return SNP_YES;
     return snp_no(c, CMN_REASON_SNP_KEY_NONE,
                   "SIGNING_KEY is 7 (none) in a report that carries a signature");
@@ -104,7 +100,7 @@ int snp_check_policy_format(struct snp_work *w, struct kbs_check *c, struct cmn_
     (void)err;
     snp_expected(c, "bit 17 set, bits 63 to 26 zero");
     snp_actual(c, "0x%llx", (unsigned long long)policy);
-    if (policy & SNP_POLICY_ONE && !(policy & POLICY_RESERVED))
+    if (policy & SNP_POLICY_ONE && !(policy & SNP_POLICY_RESERVED))
         return SNP_YES;
     return snp_no(c, CMN_REASON_SNP_POLICY_FORMAT, "POLICY 0x%llx is not legal",
                   (unsigned long long)policy);
@@ -196,7 +192,7 @@ int snp_check_author_key(struct snp_work *w, struct kbs_check *c, struct cmn_err
     const struct snp_report *p = w->report;
 
     (void)err;
-    if (p->key_info & KEY_INFO_AUTHOR_EN)
+    if (p->key_info & SNP_KEY_INFO_AUTHOR_KEY_EN)
         return SNP_NOT_ASKED;
     snp_expected(c, "zero without AUTHOR_KEY_EN");
     if (cmn_all_zero(p->author_key_digest, sizeof(p->author_key_digest)))

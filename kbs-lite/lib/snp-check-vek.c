@@ -172,7 +172,7 @@ int snp_check_vek_kind(struct snp_work *w, struct kbs_check *c, struct cmn_err *
 
 int snp_check_signing_key_kind(struct snp_work *w, struct kbs_check *c, struct cmn_err *err)
 {
-    unsigned signing_key = w->report->key_info >> 2 & 7;
+    unsigned signing_key = w->report->key_info >> SNP_KEY_INFO_SIGNING_SHIFT & 7;
 
     (void)err;
     snp_expected(c, "SIGNING_KEY %u with a %s", w->res->is_vlek ? 1u : 0u, kind_name(w));
