@@ -18,6 +18,18 @@ static bool root_fits(struct snp_work *w, const struct kbs_root_family *f)
     return true;
 }
 
+/* Is the ARK that came along a trusted one of another product than the CPU ids say? */
+static bool root_of_another_product(struct snp_work *w)
+{
+    for (unsigned p = 0; p < SNP_PRODUCT_COUNT && w->ark; p++) {
+        const struct kbs_root_family *f = NULL;
+        while ((f = kbs_roots_next(w->in->roots, (enum snp_product)p, f)))
+            if (root_fits(w, f))
+                return true;
+    }
+    return false;
+}
+
 int snp_check_root(struct snp_work *w, struct kbs_check *c, struct cmn_err *err)
 {
     const struct kbs_root_family *f = NULL;
@@ -31,7 +43,10 @@ int snp_check_root(struct snp_work *w, struct kbs_check *c, struct cmn_err *err)
         snp_actual(c, "%.63s, %s", w->ark->profile.subject,
                    w->n_candidates ? "trusted" : "another key");
     if (!w->n_candidates)
-        return snp_no(c, CMN_REASON_SNP_ROOT_UNTRUSTED, "Provided ARK has an invalid signature");
+        return snp_no(c,
+                      root_of_another_product(w) ? CMN_REASON_SNP_PRODUCT_MISMATCH
+                                                 : CMN_REASON_SNP_ROOT_UNTRUSTED,
+                      "Provided ARK has an invalid signature");
     return SNP_YES;
 }
 

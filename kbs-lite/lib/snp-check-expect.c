@@ -137,17 +137,21 @@ static int at_least(struct snp_work *w, struct kbs_check *c, const char *name,
     return snp_tcb_above(min, tcb) ? snp_no(c, reason, "%s is below the minimum", name) : SNP_YES;
 }
 
+int snp_check_committed(struct snp_work *w, struct kbs_check *c, struct cmn_err *err)
+{
+    (void)err;
+    if (!w->expect->forbid_provisional)
+        return SNP_NOT_ASKED;
+    return snp_provisional(w->report, c)
+               ? snp_no(c, CMN_REASON_SNP_TCB_PROVISIONAL,
+                        "the firmware is provisional, and the caller forbids it")
+               : SNP_YES;
+}
+
 int snp_check_tcb_minimum(struct snp_work *w, struct kbs_check *c, struct cmn_err *err)
 {
-    const struct snp_report *p = w->report;
-
     (void)err;
-    if (w->expect->forbid_provisional && snp_tcb_above(&p->current_tcb, &p->committed_tcb)) {
-        snp_tcb_text(c->expected, &p->current_tcb, p->turin_tcb);
-        snp_tcb_text(c->actual, &p->committed_tcb, p->turin_tcb);
-        return snp_no(c, CMN_REASON_SNP_TCB_PROVISIONAL, "COMMITTED_TCB is below CURRENT_TCB");
-    }
-    return at_least(w, c, "REPORTED_TCB", &p->reported_tcb, w->expect->min_tcb,
+    return at_least(w, c, "REPORTED_TCB", &w->report->reported_tcb, w->expect->min_tcb,
                     CMN_REASON_SNP_TCB_MINIMUM);
 }
 

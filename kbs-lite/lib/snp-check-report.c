@@ -156,22 +156,33 @@ int snp_check_tcb_order(struct snp_work *w, struct kbs_check *c, struct cmn_err 
     return SNP_YES;
 }
 
+static unsigned version_number(const struct snp_version *v)
+{
+    return (unsigned)v->major << 16 | (unsigned)v->minor << 8 | v->build;
+}
+
+bool snp_provisional(const struct snp_report *p, struct kbs_check *c)
+{
+    snp_tcb_text(c->expected, &p->current_tcb, p->turin_tcb);
+    snp_tcb_text(c->actual, &p->committed_tcb, p->turin_tcb);
+    if (snp_tcb_above(&p->current_tcb, &p->committed_tcb))
+        return true;
+    snp_expected(c, "%u.%u.%u", p->current.major, p->current.minor, p->current.build);
+    snp_actual(c, "%u.%u.%u", p->committed.major, p->committed.minor, p->committed.build);
+    return version_number(&p->current) > version_number(&p->committed);
+}
+
 /* Occurs on honest hosts (AWS, Azure) while firmware is provisional. */
 int snp_check_tcb_provisional(struct snp_work *w, struct kbs_check *c, struct cmn_err *err)
 {
     (void)err;
     if (w->expect->forbid_provisional)
-        return SNP_NOT_ASKED; /* expect.tcb asks */
-    snp_tcb_text(c->expected, &w->report->current_tcb, w->report->turin_tcb);
-    snp_tcb_text(c->actual, &w->report->committed_tcb, w->report->turin_tcb);
-    if (!snp_tcb_above(&w->report->current_tcb, &w->report->committed_tcb))
-        return SNP_YES;
-    return snp_no(c, CMN_REASON_SNP_TCB_PROVISIONAL, "COMMITTED_TCB is below CURRENT_TCB");
-}
-
-static unsigned version_number(const struct snp_version *v)
-{
-    return (unsigned)v->major << 16 | (unsigned)v->minor << 8 | v->build;
+        return SNP_NOT_ASKED; /* expect.committed asks */
+    return snp_provisional(w->report, c)
+               ? snp_no(c, CMN_REASON_SNP_TCB_PROVISIONAL,
+                        "the firmware is provisional: the host can still go back to the committed "
+                        "one")
+               : SNP_YES;
 }
 
 int snp_check_firmware_order(struct snp_work *w, struct kbs_check *c, struct cmn_err *err)

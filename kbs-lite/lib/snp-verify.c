@@ -76,6 +76,7 @@ static const struct row {
     {"expect.policy-required", CALLER, snp_check_policy_required},
     {"expect.policy-abi", CALLER, snp_check_policy_abi},
     {"expect.platform", CALLER, snp_check_platform},
+    {"expect.committed", CALLER, snp_check_committed},
     {"expect.tcb", CALLER, snp_check_tcb_minimum},
     {"expect.launch-tcb", CALLER, snp_check_launch_tcb_minimum},
     {"expect.firmware", CALLER, snp_check_firmware_minimum},

@@ -51,6 +51,8 @@ void snp_hex(char out[136], const void *data, size_t len);
 void snp_tcb_text(char out[136], const struct snp_tcb *tcb, bool turin);
 /* Is any component of a above that of b? */
 bool snp_tcb_above(const struct snp_tcb *a, const struct snp_tcb *b);
+/* Is CURRENT (TCB or firmware version) above COMMITTED? Fills expected and actual. */
+bool snp_provisional(const struct snp_report *report, struct kbs_check *c);
 
 /* snp-check-evidence.c: can it be read, whose is it, which certificates came along */
 snp_check snp_check_format, snp_check_version, snp_check_product, snp_check_reserved,
@@ -71,7 +73,7 @@ snp_check snp_check_vmpl, snp_check_report_data, snp_check_host_data, snp_check_
 snp_check snp_check_measurement, snp_check_family_id, snp_check_image_id, snp_check_report_id,
     snp_check_report_id_ma, snp_check_expected_chip_id, snp_check_id_keys, snp_check_author_keys,
     snp_check_guest_svn, snp_check_policy_forbidden, snp_check_policy_required,
-    snp_check_policy_abi, snp_check_platform, snp_check_tcb_minimum, snp_check_launch_tcb_minimum,
-    snp_check_firmware_minimum, snp_check_mitigations;
+    snp_check_policy_abi, snp_check_platform, snp_check_committed, snp_check_tcb_minimum,
+    snp_check_launch_tcb_minimum, snp_check_firmware_minimum, snp_check_mitigations;
 
 #endif

@@ -69,7 +69,7 @@ struct kbs_snp_expect {         /* NULL or zero: not asked */
     const struct snp_version *min_firmware;
     uint64_t mitigations;      /* in CURRENT_MIT_VECTOR and LAUNCH_MIT_VECTOR */
     bool allow_masked_chip_id; /* no advisory for a zero CHIP_ID with a VCEK */
-    bool forbid_provisional;   /* COMMITTED_TCB below CURRENT_TCB refuses */
+    bool forbid_provisional;   /* COMMITTED (TCB or firmware version) below CURRENT refuses */
     bool crl_required;         /* no CRL of the product: an advisory */
 };
 
