@@ -203,6 +203,38 @@ static bool is_pss_sha384(X509 *cert)
     return ok;
 }
 
+static bool is_p384(X509 *cert)
+{
+    ASN1_OBJECT *oid = NULL;
+    const ASN1_OBJECT *curve = NULL;
+    X509_ALGOR *alg = NULL;
+    int type = 0;
+    const void *value = NULL;
+
+    if (X509_PUBKEY_get0_param(&oid, NULL, NULL, &alg, X509_get_X509_PUBKEY(cert)) != 1 ||
+        OBJ_obj2nid(oid) != NID_X9_62_id_ecPublicKey)
+        return false;
+    X509_ALGOR_get0(NULL, &type, &value, alg);
+    curve = value;
+    return type == V_ASN1_OBJECT && OBJ_obj2nid(curve) == NID_secp384r1;
+}
+
+/* Without X509_get_extension_flags: that hashes the certificate as well. */
+static void read_ca_bits(X509 *cert, struct snp_cert_profile *ret)
+{
+    int bc_state = 0, usage_state = 0; /* -1: absent */
+    BASIC_CONSTRAINTS *bc = X509_get_ext_d2i(cert, NID_basic_constraints, &bc_state, NULL);
+    ASN1_BIT_STRING *usage = X509_get_ext_d2i(cert, NID_key_usage, &usage_state, NULL);
+
+    ret->is_ca = bc && bc->ca;
+    ret->path_len = ret->is_ca && bc->pathlen ? ASN1_INTEGER_get(bc->pathlen) : -1;
+    ret->may_sign_certs = usage_state == -1 || (usage && ASN1_BIT_STRING_get_bit(usage, 5) == 1);
+    if ((!bc && bc_state != -1) || (!usage && usage_state != -1))
+        ret->unknown_critical = true;
+    BASIC_CONSTRAINTS_free(bc);
+    ASN1_BIT_STRING_free(usage);
+}
+
 static int64_t epoch(const ASN1_TIME *t, int64_t if_bad)
 {
     struct tm tm = {0};
@@ -222,12 +254,7 @@ void snp_cert_profile_read(X509 *cert, struct snp_cert_profile *ret)
         ret->serial = UINT64_MAX;
     ret->x509_v3 = X509_get_version(cert) == X509_VERSION_3;
     ret->pss_sha384 = is_pss_sha384(cert);
-    EVP_PKEY *key = X509_get0_pubkey(cert);
-    const char *curve = key ? cmn_ec_curve(key) : NULL;
-    ret->p384 = curve && strcmp(curve, "P-384") == 0;
-    uint32_t flags = X509_get_extension_flags(cert);
-    ret->is_ca = flags & EXFLAG_BCONS && flags & EXFLAG_CA;
-    ret->path_len = ret->is_ca ? X509_get_pathlen(cert) : -1;
-    ret->may_sign_certs = !(flags & EXFLAG_KUSAGE) || X509_get_key_usage(cert) & KU_KEY_CERT_SIGN;
+    ret->p384 = is_p384(cert);
     read_extensions(cert, ret);
+    read_ca_bits(cert, ret);
 }

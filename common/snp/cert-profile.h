@@ -45,12 +45,13 @@ struct snp_cert_profile {
     int64_t not_before, not_after;
     uint64_t serial; /* UINT64_MAX if larger */
     bool x509_v3;
-    bool pss_sha384; /* RSASSA-PSS, SHA-384, MGF1 with SHA-384, salt 48 */
-    bool p384;
+    bool pss_sha384;       /* RSASSA-PSS, SHA-384, MGF1 with SHA-384, salt 48 */
+    bool p384;             /* id-ecPublicKey on the named curve secp384r1 */
     bool is_ca;            /* basicConstraints says so */
     long path_len;         /* -1: not limited */
     bool may_sign_certs;   /* no keyUsage, or keyCertSign in it */
-    bool unknown_critical; /* a critical extension that is neither AMD's nor OpenSSL's */
+    bool unknown_critical; /* a critical extension that is neither AMD's nor OpenSSL's, or a
+                              basicConstraints or keyUsage that cannot be read */
     struct snp_ext ext[SNP_EXT_COUNT];
     char product_name[32];
     uint8_t hwid[64];
@@ -61,6 +62,7 @@ struct snp_cert_profile {
 const char *snp_ext_suffix(enum snp_ext_id id);
 const char *snp_ext_name(enum snp_ext_id id);
 
+/* Looks at no key and verifies nothing, so it also serves certificates read without their keys. */
 void snp_cert_profile_read(X509 *cert, struct snp_cert_profile *ret);
 
 #endif

@@ -19,6 +19,11 @@ struct kbs_root_key {
     EVP_PKEY *key; /* NULL: a test chain without ASVK */
     uint64_t serial;
     int64_t not_before, not_after;
+    uint8_t *spki; /* DER of the key's SubjectPublicKeyInfo */
+    size_t spki_len;
+    /* The certificate around it, known to be signed by the family's ARK: SHA-256 of its DER. */
+    uint8_t cert_sha256[32];
+    bool cert_known;
 };
 
 struct kbs_root_family {
@@ -27,6 +32,8 @@ struct kbs_root_family {
     struct kbs_root_key keys[KBS_ROOT_KINDS];
 };
 
+/* Is the DER (not PEM) byte for byte the known certificate around this key? */
+bool kbs_root_is_cert(struct cmn_env *env, const struct kbs_root_key *key, struct cmn_bytes der);
 /* Families of a product, one after the other; NULL at the end. */
 const struct kbs_root_family *kbs_roots_next(const struct kbs_roots *roots,
                                              enum snp_product product,

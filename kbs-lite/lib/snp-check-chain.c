@@ -9,11 +9,19 @@
 
 /* ---- upstream's: signatures only ---- */
 
+/* Is cert, which stands in the place of a family's key, signed by key? */
+static bool signed_by(struct snp_work *w, struct kbs_cert *cert, EVP_PKEY *key,
+                      const struct kbs_root_family *f, enum kbs_root_kind place)
+{
+    return kbs_cert_signed_by(w->env, w->in->cache, cert, key,
+                              key == f->keys[KBS_ROOT_ARK].key ? &f->keys[place] : NULL);
+}
+
 static bool root_fits(struct snp_work *w, const struct kbs_root_family *f)
 {
     for (size_t i = 0; i < w->certs->n; i++)
         if (w->certs->list[i].type == SNP_CERT_ARK && w->read[i] &&
-            !kbs_cert_signed_by(w->in->cache, w->read[i], f->keys[KBS_ROOT_ARK].key))
+            !signed_by(w, w->read[i], f->keys[KBS_ROOT_ARK].key, f, KBS_ROOT_ARK))
             return false;
     return true;
 }
@@ -50,23 +58,26 @@ int snp_check_root(struct snp_work *w, struct kbs_check *c, struct cmn_err *err)
     return SNP_YES;
 }
 
-/* The key of a certificate, or the known one if it did not come along or has the same: the cache
- * remembers keys by address. */
-static EVP_PKEY *key_of(const struct kbs_cert *cert, EVP_PKEY *known)
+/* The key of a certificate; the known one itself where it is the same or no certificate came along:
+ * it need not be decoded, and the cache remembers keys by address. */
+static EVP_PKEY *key_of(struct snp_work *w, struct kbs_cert *cert, const struct kbs_root_key *known)
 {
-    return cert && (!known || !cert->key || EVP_PKEY_eq(cert->key, known) != 1) ? cert->key : known;
+    bool same = !cert || (known->key && cert->spki_len == known->spki_len &&
+                          memcmp(cert->spki, known->spki, known->spki_len) == 0);
+
+    return same ? known->key : kbs_cert_key(w->env, w->in->cache, cert);
 }
 
 /* ARK signs itself, ARK signs ASK, ASK signs VEK. What did not come along is the family's own. */
 static bool chain_fits(struct snp_work *w, const struct kbs_root_family *f)
 {
-    struct kbs_cache *cache = w->in->cache;
-    EVP_PKEY *ark = key_of(w->ark, f->keys[KBS_ROOT_ARK].key);
-    EVP_PKEY *ask = key_of(w->ask, f->keys[w->res->is_vlek ? KBS_ROOT_ASVK : KBS_ROOT_ASK].key);
+    enum kbs_root_kind place = w->res->is_vlek ? KBS_ROOT_ASVK : KBS_ROOT_ASK;
+    EVP_PKEY *ark = key_of(w, w->ark, &f->keys[KBS_ROOT_ARK]);
+    EVP_PKEY *ask = key_of(w, w->ask, &f->keys[place]);
 
-    return (!w->ark || kbs_cert_signed_by(cache, w->ark, ark)) &&
-           (!w->ask || kbs_cert_signed_by(cache, w->ask, ark)) &&
-           kbs_cert_signed_by(cache, w->vek, ask);
+    return (!w->ark || signed_by(w, w->ark, ark, f, KBS_ROOT_ARK)) &&
+           (!w->ask || signed_by(w, w->ask, ark, f, place)) &&
+           kbs_cert_signed_by(w->env, w->in->cache, w->vek, ask, NULL);
 }
 
 /* Is it a sound chain, or at least a certificate, of another product than the CPU ids say? */
@@ -81,7 +92,8 @@ static bool of_another_product(struct snp_work *w)
     if ((n >= k && strcmp(issuer + n - k, name) == 0) || !dash ||
         snp_product_by_name(dash + 1, &other) < 0)
         return false;
-    return !w->ask || kbs_cert_signed_by(w->in->cache, w->vek, w->ask->key);
+    return !w->ask || kbs_cert_signed_by(w->env, w->in->cache, w->vek,
+                                         kbs_cert_key(w->env, w->in->cache, w->ask), NULL);
 }
 
 int snp_check_chain(struct snp_work *w, struct kbs_check *c, struct cmn_err *err)
@@ -201,13 +213,14 @@ int snp_check_ca(struct snp_work *w, struct kbs_check *c, struct cmn_err *err)
 /* AMD's ASK and ASVK are known as numbers; one that AMD's ARK signed and nobody knows is odd. */
 int snp_check_intermediate(struct snp_work *w, struct kbs_check *c, struct cmn_err *err)
 {
-    EVP_PKEY *known = root_key(w, ASK)->key;
+    const struct kbs_root_key *known = root_key(w, ASK);
 
     (void)err;
-    if (!w->ask || !known)
+    if (!w->ask || !known->key)
         return SNP_NOT_ASKED;
     snp_expected(c, "the known key of %s", place_name(w, ASK));
-    if (EVP_PKEY_eq(w->ask->key, known) == 1)
+    if (w->ask->spki_len == known->spki_len &&
+        memcmp(w->ask->spki, known->spki, known->spki_len) == 0)
         return SNP_YES;
     return snp_no(c, CMN_REASON_SNP_INTERMEDIATE_UNKNOWN,
                   "the %s is signed by the ARK, but its key is not the known one",

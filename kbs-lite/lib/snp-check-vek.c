@@ -12,12 +12,13 @@ static const char *kind_name(const struct snp_work *w)
 
 int snp_check_vek_key(struct snp_work *w, struct kbs_check *c, struct cmn_err *err)
 {
-    const char *curve = w->vek->key ? cmn_ec_curve(w->vek->key) : NULL;
+    EVP_PKEY *key = kbs_cert_key(w->env, w->in->cache, w->vek);
+    const char *curve = key ? cmn_ec_curve(key) : NULL;
 
     (void)err;
     snp_expected(c, "P-384");
-    snp_actual(c, "%s", curve ? curve : "another kind of key");
-    if (w->vek->profile.p384)
+    snp_actual(c, "%s", curve ? curve : key ? "another kind of key" : "no usable key");
+    if (key && w->vek->profile.p384)
         return SNP_YES;
     return snp_no(c, CMN_REASON_SNP_CERT_KEY, "the key of the %s is not on P-384", kind_name(w));
 }
@@ -25,7 +26,7 @@ int snp_check_vek_key(struct snp_work *w, struct kbs_check *c, struct cmn_err *e
 int snp_check_signature(struct snp_work *w, struct kbs_check *c, struct cmn_err *err)
 {
     struct cmn_err inner = {0};
-    int r = snp_report_verify(w->env, w->raw, w->vek->key, &inner);
+    int r = snp_report_verify(w->env, w->raw, kbs_cert_key(w->env, w->in->cache, w->vek), &inner);
 
     snp_expected(c, "ECDSA P-384 with SHA-384 by the %s", kind_name(w));
     if (r < 0 && r != -EKEYREJECTED)
