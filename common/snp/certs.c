@@ -168,12 +168,18 @@ int snp_certs_from_json(const json_t *json, struct snp_certs *ret, struct cmn_er
         auto_buf struct cmn_buf bytes = {0};
         const json_t *type = json_object_get(v, "cert_type");
         enum snp_cert_type t = SNP_CERT_OTHER;
+        bool known = json_is_object(type) && json_is_string(json_object_get(type, "OTHER"));
         for (unsigned k = 0; k < SNP_CERT_OTHER && json_is_string(type); k++)
-            if (strcmp(types[k].name, json_string_value(type)) == 0)
+            if (strcmp(types[k].name, json_string_value(type)) == 0) {
                 t = (enum snp_cert_type)k;
-        r = !type ? cmn_err_reason(err, EBADMSG, CMN_REASON_SNP_EVIDENCE_MALFORMED,
-                                   "evidence member 'cert_chain' has an entry without cert_type")
-                  : snp_bytes_from_json(json_object_get(v, "data"), "data", 0, &bytes, err);
+                known = true;
+            }
+        known = known || (json_is_string(type) && strcmp(json_string_value(type), "Empty") == 0);
+        r = !known
+                ? cmn_err_reason(err, EBADMSG, CMN_REASON_SNP_EVIDENCE_MALFORMED,
+                                 "evidence member 'cert_chain' has an entry whose cert_type is not "
+                                 "known")
+                : snp_bytes_from_json(json_object_get(v, "data"), "data", 0, &bytes, err);
         if (r == 0)
             r = snp_certs_add(&certs, t, cmn_buf_bytes(&bytes), err);
         if (r < 0) {

@@ -215,7 +215,28 @@ static int get_optionals(const json_t *json, struct snp_report *p, struct cmn_er
     p->cpuid_fam_id = (uint8_t)f;
     p->cpuid_mod_id = (uint8_t)m;
     p->cpuid_step = (uint8_t)s;
-    p->has_mit = launch || current;
+    return 0;
+}
+
+/*
+ * Upstream chooses the binary layout by version and CPU ids when it prints the report again (sev
+ * crate, Encoder of AttestationReport), whatever optional members came along.
+ */
+static int set_layout(struct snp_report *p, bool reported_fmc, struct cmn_err *err)
+{
+    enum snp_product product;
+
+    p->has_mit = p->version >= 5;
+    if (p->version < 3) {
+        p->has_cpuid = false;
+        p->turin_tcb = cmn_all_zero(p->chip_id + 8, 56) && !cmn_all_zero(p->chip_id, 8);
+    } else {
+        p->turin_tcb = p->has_cpuid &&
+                       snp_product_from_cpuid(p->cpuid_fam_id, p->cpuid_mod_id, &product) == 0 &&
+                       product == SNP_TURIN;
+    }
+    if (p->turin_tcb && !reported_fmc) /* upstream's worker panics */
+        return malformed(err, "reported_tcb", "has no fmc although the processor is a Turin");
     return 0;
 }
 
@@ -256,9 +277,9 @@ int snp_report_from_json(const json_t *json, struct snp_report *ret, struct cmn_
         (r = get_bytes(sig, "r", p.sig_r, 72, err)) < 0 ||
         (r = get_bytes(sig, "s", p.sig_s, 72, err)) < 0 || (r = get_optionals(json, &p, err)) < 0)
         return r;
-    if (turin[0] != turin[1] || turin[0] != turin[2] || turin[0] != turin[3])
-        return malformed(err, "fmc", "is given for some TCB versions only");
-    p.turin_tcb = turin[0];
+    r = set_layout(&p, turin[1], err);
+    if (r < 0)
+        return r;
     *ret = p;
     return 0;
 }

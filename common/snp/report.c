@@ -83,7 +83,7 @@ static int rd_tcb(struct cmn_rd *c, const char *name, bool turin, struct snp_tcb
     snp_tcb_decode(raw, turin, ret);
     snp_tcb_encode(ret, turin, again);
     if (memcmp(raw, again, sizeof(raw)) != 0)
-        return cmn_err_reason(err, EBADMSG, CMN_REASON_SNP_RESERVED_NONZERO,
+        return cmn_err_reason(err, EBADMSG, CMN_REASON_SNP_TCB_RESERVED,
                               "reserved bytes of %s are not zero", name);
     return 0;
 }

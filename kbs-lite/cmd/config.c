@@ -29,6 +29,12 @@ static const char *const known[] = {
     "cocobox.trust_amd",
     "cocobox.verifier",
     "cocobox.policy_set",
+    "cocobox.offline",
+    "cocobox.kds_cache",
+    "cocobox.crls",
+    "cocobox.crl_from_kds",
+    "cocobox.crl_required",
+    "cocobox.verify_at",
 };
 
 static void warn_unknown(const json_t *obj, const char *prefix, struct cmn_buf *warnings)
@@ -139,30 +145,6 @@ static int read_server(json_t *root, struct kbs_daemon_config *c, struct cmn_err
     return 0;
 }
 
-/* Only the offline kind is served; KDS (the default) would need the network and is a warning. */
-static int read_vcek_sources(json_t *root, struct kbs_daemon_config *c, struct cmn_err *err)
-{
-    const json_t *sources =
-        at(root, "attestation_service.verifier_config.snp_verifier.vcek_sources");
-    size_t i;
-    json_t *source;
-
-    json_array_foreach(sources, i, source) {
-        const char *type = cmn_json_str(source, "type"), *path = cmn_json_str(source, "path");
-        if (type && strcmp(type, "OfflineStore") == 0 && !c->vcek_dir) {
-            c->vcek_dir =
-                strdup(path ? path : "/opt/confidential-containers/attestation-service/kds-store");
-            if (!c->vcek_dir)
-                return cmn_err_set(err, ENOMEM, "no memory");
-        } else if (cmn_buf_printf(&c->warnings,
-                                  "vcek_sources: a source of type '%.32s' has no effect\n",
-                                  type ? type : "(none)") < 0) {
-            return cmn_err_set(err, ENOMEM, "no memory");
-        }
-    }
-    return 0;
-}
-
 static int read_storage(json_t *root, struct kbs_daemon_config *c, struct cmn_err *err)
 {
     const char *type = json_string_value(at(root, "storage_backend.storage_type"));
@@ -222,7 +204,7 @@ int kbs_daemon_config_load(const char *path, struct kbs_daemon_config *ret, stru
     if (r == 0)
         r = kbs_daemon_admin_read(at(root, "admin"), &c.admin, err);
     if (r == 0)
-        r = read_vcek_sources(root, &c, err);
+        r = kbs_daemon_snp_read(root, &c.snp, err);
     if (r == 0)
         r = read_storage(root, &c, err);
     if (r == 0)
@@ -242,7 +224,7 @@ void kbs_daemon_config_done(struct kbs_daemon_config *c)
     free(c->certificate);
     free(c->private_key);
     free(c->store_dir);
-    free(c->vcek_dir);
+    kbs_daemon_snp_done(&c->snp);
     kbs_daemon_admin_done(&c->admin);
     free(c->policy_set);
     free(c->test_roots);

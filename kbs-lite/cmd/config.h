@@ -3,6 +3,7 @@
 #define KBS_CMD_CONFIG_H
 
 #include "config-admin.h"
+#include "config-snp.h"
 #include "kbs-lite/kbs.h"
 
 struct kbs_daemon_config {
@@ -17,7 +18,7 @@ struct kbs_daemon_config {
     bool trust_amd;
     bool strict;
     struct kbs_daemon_admin admin;
-    char *vcek_dir; /* of an OfflineStore source, or NULL */
+    struct kbs_daemon_snp snp;
     unsigned session_minutes, token_minutes;
     bool resource_plugin;
     struct cmn_buf warnings; /* one line each: keys without effect here */

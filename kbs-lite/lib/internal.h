@@ -5,6 +5,7 @@
 
 #include "kbs-lite/kbs.h"
 #include "store.h"
+#include "vcek-sources.h"
 #include "verifier.h"
 
 #include <openssl/types.h>
@@ -34,8 +35,11 @@ struct kbs {
     pthread_mutex_t session_lock;
     EVP_PKEY *token_key; /* P-256, made at start: as upstream without a configured signer */
     struct kbs_roots *roots;
+    struct kbs_crls *crls;
+    struct kbs_cache *cache; /* certificates of guests */
+    struct kbs_vcek_sources *vcek_sources;
+    struct kbs_snp_expect snp_expect;
     struct kbs_admin_auth *admin_auth; /* NULL unless KBS_ADMIN_AUTHENTICATED */
-    char *vcek_dir;
     void (*observe)(void *ctx, const struct kbs_event *event);
     void *observe_ctx;
 };

@@ -113,6 +113,23 @@ int kbs_policy_set_use(struct kbs *kbs, const char *name, struct cmn_err *err)
     return install(kbs, name, false, err);
 }
 
+/* What SNP evidence is verified with. */
+static int open_snp(struct kbs *kbs, const struct kbs_config *config, struct cmn_err *err)
+{
+    int r = kbs_roots_new(kbs->env, config->trust_amd, config->test_chain_pem, &kbs->roots, err);
+
+    if (r == 0)
+        r = kbs_cache_new(&kbs->cache, err);
+    if (r == 0)
+        r = kbs_vcek_sources_new(kbs->env, config, &kbs->vcek_sources, err);
+    if (r == 0)
+        r = kbs_crls_new(kbs->env, &kbs->crls, err);
+    for (size_t i = 0; r == 0 && i < config->n_crls; i++)
+        r = kbs_crls_add(kbs->crls, config->crls[i], err);
+    kbs->snp_expect.crl_required = config->crl_required;
+    return r;
+}
+
 int kbs_new(struct cmn_env *env, const struct kbs_config *config, struct kbs **ret,
             struct cmn_err *err)
 {
@@ -132,12 +149,10 @@ int kbs_new(struct cmn_env *env, const struct kbs_config *config, struct kbs **r
                               : kbs_store_memory(&kbs->store, err);
     if (r == 0)
         r = cmn_ec_generate(env, "P-256", &kbs->token_key, err);
-    if (r == 0)
-        r = kbs_roots_new(env, config->trust_amd, config->test_chain_pem, &kbs->roots, err);
     if (r == 0 && config->admin == KBS_ADMIN_AUTHENTICATED)
         r = kbs_admin_auth_new(env, config, &kbs->admin_auth, err);
-    if (r == 0 && config->vcek_dir && !(kbs->vcek_dir = strdup(config->vcek_dir)))
-        r = cmn_err_set(err, ENOMEM, "no memory");
+    if (r == 0)
+        r = open_snp(kbs, config, err);
     if (r == 0)
         r = install(kbs, config->policy_set ? config->policy_set : "upstream", true, err);
     if (r < 0) {
@@ -157,7 +172,9 @@ void kbs_free(struct kbs *kbs)
         kbs->store->free(kbs->store);
     kbs_roots_free(kbs->roots);
     kbs_admin_auth_free(kbs->admin_auth);
-    free(kbs->vcek_dir);
+    kbs_cache_free(kbs->cache);
+    kbs_crls_free(kbs->crls);
+    kbs_vcek_sources_free(kbs->vcek_sources);
     EVP_PKEY_free(kbs->token_key);
     (void)pthread_mutex_destroy(&kbs->store_lock);
     (void)pthread_mutex_destroy(&kbs->session_lock);

@@ -83,6 +83,18 @@ static void refuse_attest(struct kbs *kbs, struct cmn_http_response *resp, enum 
     kbs_notify(kbs, "attest", "kbs.attest", "refused", reason, resp->status, cause, NULL);
 }
 
+/* The same for evidence that was looked at: which check, with expected and actual value. */
+static void refuse_evidence(struct kbs *kbs, struct cmn_http_response *resp,
+                            const struct kbs_checks *checks, const struct cmn_err *why)
+{
+    const struct kbs_check *refusal = kbs_checks_refusal(checks);
+    auto_json json_t *details = refusal ? kbs_check_details(refusal) : NULL;
+
+    kbs_answer_error(resp, "AttestationError", "Attestation error: RCAR handshake Attest failed");
+    kbs_notify(kbs, "attest", "kbs.attest", "refused", why->reason, resp->status, why->msg,
+               details);
+}
+
 static void answer_token(struct cmn_http_response *resp, const struct kbs_session *session,
                          const char *token)
 {
@@ -147,11 +159,43 @@ static int read_attestation(const json_t *body, struct attestation *ret, struct 
     return 0;
 }
 
-static void tell_advisories(struct kbs *kbs, const struct kbs_claims *claims)
+static void tell_advisories(struct kbs *kbs, const struct kbs_checks *checks)
 {
-    for (size_t i = 0; i < claims->n_advisories; i++)
-        kbs_notify(kbs, "attest", "kbs.advisory", "warn", claims->advisories[i].reason, 0,
-                   claims->advisories[i].message, NULL);
+    for (size_t i = 0; i < checks->n; i++) {
+        const struct kbs_check *c = &checks->list[i];
+        if (c->result != KBS_CHECK_ADVISORY)
+            continue;
+        auto_json json_t *details = kbs_check_details(c);
+        kbs_notify(kbs, "attest", "kbs.advisory", "warn", c->reason, 0, c->message, details);
+    }
+}
+
+static int run_verifier(struct kbs *kbs, const struct kbs_verifier *verifier,
+                        const struct attestation *a, struct cmn_bytes digest,
+                        struct cmn_bytes init_digest, struct kbs_checks *ret_checks,
+                        struct kbs_claims *ret, struct cmn_err *err)
+{
+    const struct kbs_snp_input snp = {.roots = kbs->roots,
+                                      .crls = kbs->crls,
+                                      .cache = kbs->cache,
+                                      .expect = &kbs->snp_expect,
+                                      .fetch = kbs_vcek_sources_fetch,
+                                      .fetch_crl =
+                                          kbs->config.crl_from_kds ? kbs_vcek_sources_crl : NULL,
+                                      .fetch_ctx = kbs->vcek_sources};
+    int64_t at = kbs->config.verify_at;
+
+    return verifier->verify(
+        kbs->env,
+        &(struct kbs_verify_input){.evidence = a->primary,
+                                   .report_data = digest.data,
+                                   .report_data_len = digest.len,
+                                   .init_data = init_digest.len ? init_digest.data : NULL,
+                                   .init_data_len = init_digest.len,
+                                   .strict = kbs->config.strict,
+                                   .now = at ? at : cmn_env_now(kbs->env),
+                                   .snp = &snp},
+        ret_checks, ret, err);
 }
 
 /* Device evidence is a JSON object, TEE name to evidence; no kind of it can be verified here. */
@@ -173,7 +217,8 @@ static int check_additional(const char *text, struct cmn_err *err)
 
 /* Evidence to token. A negative return is the refusal with its reason. */
 static int evaluate(struct kbs *kbs, const struct kbs_session *session, const struct attestation *a,
-                    const char **ret_root, char **ret_token, struct cmn_err *err)
+                    struct kbs_checks *ret_checks, const char **ret_root, char **ret_token,
+                    struct cmn_err *err)
 {
     const struct kbs_verifier *verifier = kbs_verifier_find(session->tee);
     auto_buf struct cmn_buf jcs = {0};
@@ -193,23 +238,11 @@ static int evaluate(struct kbs *kbs, const struct kbs_session *session, const st
         r = cmn_hash(kbs->env, "SHA384", jcs.data, jcs.len, digest, err);
     if (r == 0 && a->init_data)
         r = kbs_initdata_read(kbs->env, a->init_data, init_digest, &init_len, &init_claims, err);
-    if (r == 0)
-        r = verifier->verify(kbs->env,
-                             &(struct kbs_verify_input){.evidence = a->primary,
-                                                        .report_data = digest,
-                                                        .report_data_len = sizeof(digest),
-                                                        .init_data = init_len ? init_digest : NULL,
-                                                        .init_data_len = init_len,
-                                                        .roots = kbs->roots,
-                                                        .vcek_dir = kbs->vcek_dir,
-                                                        .now = cmn_env_now(kbs->env)},
-                             &claims, err);
-    if (r == 0)
-        tell_advisories(kbs, &claims);
-    for (size_t i = 0; i < claims.n_advisories && r == 0 && kbs->config.strict; i++)
-        if (claims.advisories[i].refuses_if_strict)
-            r = cmn_err_reason(err, EKEYREJECTED, claims.advisories[i].reason, "strict: %s",
-                               claims.advisories[i].message);
+    if (r == 0) {
+        r = run_verifier(kbs, verifier, a, cmn_bytes(digest, sizeof(digest)),
+                         cmn_bytes(init_digest, init_len), ret_checks, &claims, err);
+        tell_advisories(kbs, ret_checks);
+    }
     if (r == 0)
         r = kbs_token_issue(kbs, &claims, session->tee, a->runtime, init_claims, ret_token, err);
     if (r == 0)
@@ -253,8 +286,13 @@ void kbs_attest(struct kbs *kbs, const struct cmn_http_request *req, struct cmn_
         return;
     }
     const char *root = "none";
-    if (evaluate(kbs, &session, &a, &root, &token, &err) < 0) {
-        refuse_attest(kbs, resp, err.reason, err.msg);
+    auto_free struct kbs_checks *checks = calloc(1, sizeof(*checks));
+    if (!checks) {
+        resp->status = 503;
+        return;
+    }
+    if (evaluate(kbs, &session, &a, checks, &root, &token, &err) < 0) {
+        refuse_evidence(kbs, resp, checks, &err);
         return;
     }
     CMN_IGNORE(kbs_session_attested(kbs, session.id, token)); /* it may have ended meanwhile */

@@ -1,8 +1,6 @@
 /* verifier.c - the table of verifiers; see verifier.h. */
 #include "verifier.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,27 +32,4 @@ void kbs_claims_done(struct kbs_claims *claims)
     free(claims->report_data);
     free(claims->init_data);
     *claims = (struct kbs_claims){0};
-}
-
-void kbs_claims_advise(struct kbs_claims *claims, enum cmn_reason reason, const char *fmt, ...)
-{
-    va_list ap;
-
-    if (claims->n_advisories == CMN_ARRAY_SIZE(claims->advisories))
-        return;
-    struct kbs_advisory *a = &claims->advisories[claims->n_advisories++];
-    a->reason = reason;
-    a->refuses_if_strict = true;
-    va_start(ap, fmt);
-    (void)vsnprintf(a->message, sizeof(a->message), fmt, ap);
-    va_end(ap);
-}
-
-void kbs_claims_remark(struct kbs_claims *claims, enum cmn_reason reason, const char *text)
-{
-    size_t n = claims->n_advisories;
-
-    kbs_claims_advise(claims, reason, "%s", text);
-    if (claims->n_advisories > n)
-        claims->advisories[n].refuses_if_strict = false;
 }

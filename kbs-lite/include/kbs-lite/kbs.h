@@ -33,6 +33,12 @@ struct kbs_admin_acl {
     const char *role, *allowed_endpoints;
 };
 
+/* Where a VCEK comes from that the evidence does not bring. */
+struct kbs_vcek_source {
+    const char *dir;     /* a folder in upstream's OfflineStore layout; NULL: KDS */
+    const char *kds_url; /* NULL: AMD's */
+};
+
 struct kbs_config {
     bool trust_amd;                  /* AMD's keys, built in as numbers */
     struct cmn_bytes test_chain_pem; /* ASK and ARK of a test chain to trust as well; empty: none */
@@ -43,7 +49,15 @@ struct kbs_config {
     size_t n_admin_issuers;
     const struct kbs_admin_acl *admin_acls;
     size_t n_admin_acls;
-    const char *vcek_dir;     /* offline VCEKs in upstream's OfflineStore layout; NULL: none */
+    const struct kbs_vcek_source *vcek_sources; /* asked in this order */
+    size_t n_vcek_sources;
+    const char *kds_cache_dir;    /* what KDS answered is kept there too; NULL: in memory only */
+    bool offline;                 /* KDS is not asked */
+    const struct cmn_bytes *crls; /* revocation lists, DER or PEM */
+    size_t n_crls;
+    bool crl_from_kds;        /* current ones are fetched from the KDS of vcek_sources */
+    bool crl_required;        /* a chain without one: an advisory */
+    int64_t verify_at;        /* the time for dates of certificates, seconds since 1970; 0: now */
     const char *store_dir;    /* LocalFs layout of upstream; NULL: memory */
     unsigned session_minutes; /* 0: 5 */
     unsigned token_minutes;   /* 0: 5 */
