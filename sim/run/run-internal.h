@@ -54,6 +54,8 @@ struct sim_run {
 
     /* servers */
     struct kbs *kbs;
+    struct ftee_kds *kds;
+    struct ftee_kds_server *kds_server;
     struct sim_machine *machine;
     struct cmn_http_server *kbs_server;
     struct cmn_http_server *registry_servers[MAX_REGISTRIES];
@@ -116,8 +118,11 @@ int sim_run_hosts(struct sim_run *run, struct cmn_err *err) CMN_MUST_USE;
 /* The OCI config of the image that a container names; NULL if none is served. */
 const json_t *sim_run_image_config(const struct sim_run *run, const char *reference);
 
-/* serve.c: the broker, the machine, servers on its listeners */
+/* broker.c: the key broker, and the KDS it may ask */
 int sim_run_kbs(struct sim_run *run, struct cmn_err *err) CMN_MUST_USE;
+void sim_run_kbs_done(struct sim_run *run);
+
+/* serve.c: the machine, servers on its listeners */
 int sim_run_machine(struct sim_run *run, struct cmn_err *err) CMN_MUST_USE;
 int sim_run_serve(struct sim_run *run, struct cmn_err *err) CMN_MUST_USE;
 void sim_run_serve_done(struct sim_run *run);

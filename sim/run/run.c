@@ -231,7 +231,7 @@ static int teardown(struct sim_run *run, const struct failure *f, struct cmn_err
 
 static void free_rest(struct sim_run *run)
 {
-    kbs_free(run->kbs);
+    sim_run_kbs_done(run);
     sim_run_images_done(run);
     ftee_psp_free(run->psp);
     ftee_ca_free(run->ca);

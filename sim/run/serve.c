@@ -1,4 +1,4 @@
-/* serve.c - the broker, the machine, and the servers on the machine's listeners. */
+/* serve.c - the machine, and the servers on its listeners. */
 #include "sim/run/run-internal.h"
 
 #include <stdio.h>
@@ -9,23 +9,6 @@
 enum { KBS_BODY_LIMIT = 10 << 20, REGISTRY_BODY_LIMIT = 4096, REGISTRY_THREADS = 4 };
 
 /* ---- what the servers tell ---- */
-
-static void on_kbs(void *ctx, const struct kbs_event *e)
-{
-    struct sim_run *run = ctx;
-    enum sim_phase phase = SIM_PHASE_ATTEST;
-    enum sim_outcome outcome = SIM_INFO;
-    json_t *details = e->details ? json_deep_copy(e->details) : NULL;
-
-    CMN_IGNORE(sim_phase_by_name(e->phase, &phase)); /* the broker's names are ours */
-    CMN_IGNORE(sim_outcome_by_name(e->outcome, &outcome));
-    if (e->status) {
-        if (!details)
-            details = json_object();
-        CMN_IGNORE(json_object_set_new(details, "status", json_integer(e->status)));
-    }
-    sim_run_emit(run, phase, "kbs", e->name, outcome, e->reason, e->message, details);
-}
 
 static void on_psp(void *ctx, uint32_t vmpl, uint32_t status)
 {
@@ -49,73 +32,6 @@ static void on_registry(void *ctx, const struct sim_registry_event *e)
                  json_pack("{s:s, s:s, s:s, s:i, s:I}", "method", e->method, "repository",
                            e->repository, "target", e->target, "status", e->status, "bytes",
                            (json_int_t)e->bytes));
-}
-
-/* ---- the broker ---- */
-
-static int put_reference_values(struct sim_run *run, struct cmn_err *err)
-{
-    auto_json json_t *values = NULL;
-    int r = 0;
-
-    if (run->plan->reference_mode == SIM_REFERENCE_NONE)
-        return 0;
-    if (run->plan->reference_mode == SIM_REFERENCE_GUEST)
-        r = sim_run_reference_values(run, &values, err);
-    else
-        values = json_incref(run->plan->reference_values);
-    return r < 0 ? r : kbs_reference_values_put(run->kbs, values, err);
-}
-
-/* What the scenario names comes last, so it wins over the key that an encrypted image puts. */
-static int put_resources(struct sim_run *run, struct cmn_err *err)
-{
-    auto_env struct cmn_env *env = NULL;
-    int r = cmn_env_derive(run->opts->env, "resources", &env, err);
-
-    for (size_t i = 0; r == 0 && i < run->plan->n_resources; i++) {
-        const struct sim_resource *res = &run->plan->resources[i];
-        auto_buf_secret struct cmn_buf random = {0};
-        if (res->random) {
-            if (cmn_buf_resize(&random, res->random) < 0)
-                return cmn_err_set(err, ENOMEM, "no memory");
-            r = cmn_env_random(env, random.data, random.len, err);
-        }
-        if (r == 0)
-            r = kbs_resource_put(run->kbs, res->path,
-                                 cmn_buf_bytes(res->random ? &random : &res->bytes), err);
-    }
-    return r;
-}
-
-static int new_kbs(struct sim_run *run, struct cmn_err *err)
-{
-    auto_env struct cmn_env *env = NULL;
-    struct kbs_config config = {.policy_set = run->plan->policy_set,
-                                .strict = run->plan->strict,
-                                .admin = KBS_ADMIN_DENY_ALL};
-    int r = cmn_env_derive(run->opts->env, "kbs", &env, err);
-
-    if (run->ca)
-        config.test_chain_pem = ftee_ca_chain_pem(run->ca);
-    if (r == 0)
-        r = kbs_new(env, &config, &run->kbs, err);
-    if (r == 0)
-        kbs_set_observer(run->kbs, on_kbs, run);
-    return r;
-}
-
-int sim_run_kbs(struct sim_run *run, struct cmn_err *err)
-{
-    int r = new_kbs(run, err);
-
-    if (r == 0)
-        r = put_reference_values(run, err);
-    if (r == 0 && run->plan->attest_eager)
-        r = kbs_resource_put(run->kbs, SIM_EAGER_RESOURCE, cmn_bytes("eager", 5), err);
-    if (r == 0)
-        r = sim_run_images(run, err); /* puts image keys */
-    return r < 0 ? r : put_resources(run, err);
 }
 
 /* ---- the machine ---- */

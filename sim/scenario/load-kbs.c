@@ -276,13 +276,16 @@ int sim_load_kbs(struct sim_reader *r, const json_t *root, struct sim_plan *plan
         return x;
     if (!obj && !(obj = none = json_object()))
         return cmn_err_set(r->err, ENOMEM, "no memory");
-    x = SIM_KEYS(r, obj, "era", "policy_set", "reference_values", "resources", "strict");
+    x = SIM_KEYS(r, obj, "era", "policy_set", "reference_values", "resources", "strict", "trust",
+                 "kds", "crl", "crl_required", "verify_at");
     if (x == 0)
         x = sim_read_word(r, obj, "era", eras, CMN_ARRAY_SIZE(eras), &era);
     if (x == 0)
         x = load_policy_set(r, obj, plan);
     if (x == 0)
         x = sim_read_bool(r, obj, "strict", &plan->strict);
+    if (x == 0)
+        x = sim_load_verifier(r, obj, &plan->verifier);
     if (x == 0)
         x = load_reference(r, obj, plan);
     if (x == 0)

@@ -112,6 +112,17 @@ enum sim_reference_mode {
     SIM_REFERENCE_VALUES, /* plan->reference_values */
 };
 
+enum sim_kds { SIM_KDS_NONE, SIM_KDS_SERVED, SIM_KDS_EMPTY, SIM_KDS_UNREACHABLE };
+enum sim_crl { SIM_CRL_NONE, SIM_CRL_CLEAN, SIM_CRL_REVOKED, SIM_CRL_STALE };
+
+struct sim_verifier_spec { /* whom and what the broker's verifier believes */
+    bool trust_test, trust_amd;
+    enum sim_kds kds; /* where a VCEK comes from that the evidence does not bring */
+    enum sim_crl crl; /* the ARK's list: none, revoking nothing, the ASK, or past its next update */
+    bool crl_required;
+    int64_t at; /* the time for dates of certificates, seconds since 1970; 0: now */
+};
+
 enum sim_fault_kind {
     SIM_FAULT_FLIP,     /* one bit of a byte */
     SIM_FAULT_SET,      /* a field of the report, a member of a request */
@@ -173,6 +184,7 @@ struct sim_plan {
     size_t n_images;
     char *policy_set;
     bool strict;
+    struct sim_verifier_spec verifier;
     enum sim_reference_mode reference_mode;
     struct sim_guest_spec reference_guest;
     json_t *reference_values;

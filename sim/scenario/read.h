@@ -69,6 +69,8 @@ int sim_load_guest(struct sim_reader *r, const json_t *obj,
                    struct sim_guest_spec *ret) CMN_MUST_USE;
 int sim_load_pod(struct sim_reader *r, const json_t *root, struct sim_pod *ret) CMN_MUST_USE;
 int sim_load_images(struct sim_reader *r, const json_t *root, struct sim_plan *plan) CMN_MUST_USE;
+int sim_load_verifier(struct sim_reader *r, const json_t *kbs,
+                      struct sim_verifier_spec *ret) CMN_MUST_USE;
 int sim_load_kbs(struct sim_reader *r, const json_t *root, struct sim_plan *plan) CMN_MUST_USE;
 int sim_load_faults(struct sim_reader *r, const json_t *root, struct sim_plan *plan) CMN_MUST_USE;
 int sim_load_expect(struct sim_reader *r, const json_t *root, struct sim_expect *ret) CMN_MUST_USE;
