@@ -4,6 +4,12 @@
  */
 #include "sample.h"
 
+#include "common/snp/cert-profile.h"
+#include "kbs-lite/lib/roots.h"
+
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+
 #include <stdio.h>
 #include <string.h>
 
@@ -201,6 +207,48 @@ static void real_revocation_lists_are_judged(void)
     T_EQ_INT(kbs_checks_find(&res.checks, "crl.revoked")->result, KBS_CHECK_NOT_ASKED);
     kbs_crls_free(crls);
     sample_done(&s);
+}
+
+/* What is known by its fingerprint is not verified again: here it is, once. */
+static void the_known_certificates_are_signed_by_their_ark(void)
+{
+    static const struct {
+        const char *file;
+        enum snp_product product;
+        enum kbs_root_kind first; /* the ARK stands second */
+    } chains[] = {
+        {"roots/milan_vcek_cert_chain.pem", SNP_MILAN, KBS_ROOT_ASK},
+        {"roots/milan_vlek_cert_chain.pem", SNP_MILAN, KBS_ROOT_ASVK},
+        {"roots/genoa_vcek_cert_chain.pem", SNP_GENOA, KBS_ROOT_ASK},
+        {"roots/genoa_vlek_cert_chain.pem", SNP_GENOA, KBS_ROOT_ASVK},
+        {"roots/turin_vcek_cert_chain.pem", SNP_TURIN, KBS_ROOT_ASK},
+        {"roots/turin_vlek_cert_chain.pem", SNP_TURIN, KBS_ROOT_ASVK},
+    };
+
+    for (size_t i = 0; i < CMN_ARRAY_SIZE(chains); i++) {
+        auto_buf struct cmn_buf pem = {0};
+        if (!sample_file(chains[i].file, &pem))
+            return;
+        const struct kbs_root_family *f = kbs_roots_next(sample_roots(), chains[i].product, NULL);
+        BIO *bio = BIO_new_mem_buf(pem.data, (int)pem.len);
+        for (int at = 0; at < 2; at++) {
+            auto_x509 X509 *cert = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+            uint8_t *der = NULL;
+            int n = i2d_X509(cert, &der);
+            struct cmn_bytes bytes = cmn_bytes(der, n > 0 ? (size_t)n : 0);
+            enum kbs_root_kind kind = at ? KBS_ROOT_ARK : chains[i].first;
+            struct snp_cert_profile p;
+            T_EQ_INT(X509_verify(cert, f->keys[KBS_ROOT_ARK].key), 1);
+            for (unsigned k = 0; k < KBS_ROOT_KINDS; k++)
+                T_EQ_INT(kbs_root_is_cert(sample_env(), &f->keys[k], bytes), k == kind);
+            snp_cert_profile_read(cert, &p);
+            T_EQ_INT(p.serial, f->keys[kind].serial);
+            T_EQ_INT(p.not_before, f->keys[kind].not_before);
+            T_EQ_INT(p.not_after, f->keys[kind].not_after);
+            OPENSSL_free(der);
+        }
+        BIO_free(bio);
+    }
 }
 
 static void all_is_freed(void)
