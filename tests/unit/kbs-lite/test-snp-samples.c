@@ -267,5 +267,7 @@ TEST_MAIN(
     {"a certificate of another product is refused", a_certificate_of_another_product_is_refused},
     {"a host's certificate table is taken as it is", a_hosts_certificate_table_is_taken_as_it_is},
     {"chains of KDS agree with the built-in keys", chains_of_kds_agree_with_the_built_in_keys},
+    {"the known certificates are signed by their ARK",
+     the_known_certificates_are_signed_by_their_ark},
     {"real revocation lists are judged", real_revocation_lists_are_judged},
     {"all is freed", all_is_freed})
