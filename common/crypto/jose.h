@@ -20,9 +20,10 @@ int cmn_jwk_to_key(struct cmn_env *env, const json_t *jwk, EVP_PKEY **ret,
 
 /*
  * Flattened JWE with enc A256GCM for the TEE key jwk: ECDH-ES+A256KW on P-256 and P-521,
- * RSA-OAEP-256. The protected header has the one form the Rust client can open (it prints it again
- * before use): alg, enc, then epk with sorted members. *ret is compact JSON, malloc'ed. -ENOTSUP:
- * alg or curve that Trustee does not take; -EINVAL: not a key.
+ * RSA-OAEP-256, and RSA1_5, which upstream still takes though it is deprecated. The protected
+ * header has the one form the Rust client can open (it prints it again before use): alg, enc, then
+ * epk with sorted members. *ret is compact JSON, malloc'ed. -ENOTSUP: alg or curve that Trustee
+ * does not take; -EINVAL: not a key.
  */
 int cmn_jwe_seal(struct cmn_env *env, const json_t *jwk, struct cmn_bytes plain, char **ret,
                  struct cmn_err *err) CMN_MUST_USE;

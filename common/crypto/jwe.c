@@ -10,8 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ALG_ECDH "ECDH-ES+A256KW"
-#define ALG_OAEP "RSA-OAEP-256"
+#define ALG_ECDH  "ECDH-ES+A256KW"
+#define ALG_OAEP  "RSA-OAEP-256"
+#define ALG_PKCS1 "RSA1_5"
 
 static int ecdh_kek(struct cmn_env *env, EVP_PKEY *mine, EVP_PKEY *peer, uint8_t kek[32])
 {
@@ -27,16 +28,23 @@ static int ecdh_kek(struct cmn_env *env, EVP_PKEY *mine, EVP_PKEY *peer, uint8_t
     return r;
 }
 
-static int oaep(struct cmn_env *env, EVP_PKEY *key, bool encrypt, struct cmn_bytes in,
-                struct cmn_buf *out)
+/* alg: RSA-OAEP-256 or RSA1_5. */
+static int rsa(struct cmn_env *env, EVP_PKEY *key, const char *alg, bool encrypt,
+               struct cmn_bytes in, struct cmn_buf *out)
 {
-    OSSL_PARAM params[] = {
+    OSSL_PARAM pkcs1[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_ASYM_CIPHER_PARAM_PAD_MODE,
+                                         (char *)OSSL_PKEY_RSA_PAD_MODE_PKCSV15, 0),
+        OSSL_PARAM_construct_end(),
+    };
+    OSSL_PARAM oaep[] = {
         OSSL_PARAM_construct_utf8_string(OSSL_ASYM_CIPHER_PARAM_PAD_MODE,
                                          (char *)OSSL_PKEY_RSA_PAD_MODE_OAEP, 0),
         OSSL_PARAM_construct_utf8_string(OSSL_ASYM_CIPHER_PARAM_OAEP_DIGEST, (char *)"SHA256", 0),
         OSSL_PARAM_construct_utf8_string(OSSL_ASYM_CIPHER_PARAM_MGF1_DIGEST, (char *)"SHA256", 0),
         OSSL_PARAM_construct_end(),
     };
+    const OSSL_PARAM *params = strcmp(alg, ALG_PKCS1) == 0 ? pkcs1 : oaep;
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(cmn_env_libctx(env), key, NULL);
     size_t len = (size_t)EVP_PKEY_get_size(key);
     bool ready = ctx && cmn_buf_resize(out, len) == 0 &&
@@ -80,13 +88,13 @@ static int wrap_cek(struct cmn_env *env, const json_t *jwk, const uint8_t cek[32
         (strcmp(alg, ALG_ECDH) != 0 || !crv || (strcmp(crv, "P-256") && strcmp(crv, "P-521"))))
         return cmn_err_set(err, ENOTSUP, "curve %.16s and algorithm %.32s is not supported",
                            crv ? crv : "(none)", alg);
-    if (strcmp(kty, "RSA") == 0 && strcmp(alg, ALG_OAEP) != 0)
+    if (strcmp(kty, "RSA") == 0 && strcmp(alg, ALG_OAEP) != 0 && strcmp(alg, ALG_PKCS1) != 0)
         return cmn_err_set(err, ENOTSUP, "algorithm %.32s is not supported", alg);
     r = cmn_jwk_to_key(env, jwk, &key, err);
     if (r < 0)
         return r;
     if (strcmp(kty, "RSA") == 0) {
-        r = oaep(env, key, true, cmn_bytes(cek, 32), wrapped);
+        r = rsa(env, key, alg, true, cmn_bytes(cek, 32), wrapped);
     } else {
         r = cmn_ec_generate(env, crv, &epk, err);
         if (r == 0)
@@ -162,10 +170,10 @@ static int unwrap_cek(struct cmn_env *env, EVP_PKEY *key, const json_t *header,
 
     if (!alg || !enc || strcmp(enc, "A256GCM") != 0)
         return cmn_err_set(err, EBADMSG, "Unsupported algorithm: %.32s", enc ? enc : "(none)");
-    if (strcmp(alg, ALG_OAEP) == 0) {
+    if (strcmp(alg, ALG_OAEP) == 0 || strcmp(alg, ALG_PKCS1) == 0) {
         if (!EVP_PKEY_is_a(key, "RSA"))
             return cmn_err_set(err, EBADMSG, "Unmatched key. Must be RSA key");
-        int r = oaep(env, key, false, wrapped, cek);
+        int r = rsa(env, key, alg, false, wrapped, cek);
         return r < 0 || cek->len != 32 ? cmn_err_set(err, EKEYREJECTED, "RSA decryption failed")
                                        : 0;
     }

@@ -131,6 +131,11 @@ static void release(struct kbs *kbs, const char *path, const json_t *payload,
     if (cmn_buf_puts(&resp->body, jwe) < 0)
         resp->status = 503;
     auto_json json_t *details = json_pack("{s:s, s:s}", "path", path, "ear.status", status);
+    const char *alg = cmn_json_str(key, "alg");
+    if (alg && strcmp(alg, "RSA1_5") == 0) /* upstream warns in its log */
+        kbs_notify(kbs, "release-key", "kbs.advisory", "warn",
+                   CMN_REASON_RESOURCE_TEE_KEY_DEPRECATED, 0,
+                   "the TEE key asks for RSA1_5, which is deprecated", details);
     if (strcmp(status, "affirming") != 0)
         kbs_notify(kbs, "release-key", "kbs.advisory", "warn", CMN_REASON_POLICY_STATUS_IGNORED, 0,
                    "the resource policy releases although ear.status is not affirming", details);

@@ -32,6 +32,7 @@ struct sim_initdata_opts {
     const char *kbs_url;                    /* "http://kbs.local:8080" */
     const char *const *insecure_registries; /* hosts to reach by plain HTTP */
     size_t n_insecure_registries;
+    const char *tee_key_algorithm; /* of aa.toml; NULL: not said, the agent's default */
     bool attest_eager; /* the data hub fetches SIM_EAGER_RESOURCE when it starts, which attests */
 };
 

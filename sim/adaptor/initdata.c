@@ -128,6 +128,7 @@ static int encode(struct sim_initdata *d, struct cmn_err *err)
 
 static int print_toml(const struct sim_initdata_opts *opts, struct cmn_buf *t)
 {
+    const char *key = opts->tee_key_algorithm;
     int r = cmn_buf_printf(t,
                            "algorithm = \"sha256\"\n"
                            "version = \"0.1.0\"\n\n"
@@ -136,6 +137,7 @@ static int print_toml(const struct sim_initdata_opts *opts, struct cmn_buf *t)
                            "[token_configs]\n"
                            "[token_configs.kbs]\n"
                            "url = \"%s\"\n"
+                           "%s%s%s"
                            "'''\n\n"
                            "\"cdh.toml\" = '''\n"
                            "socket = \"unix:///run/confidential-containers/cdh.sock\"\n"
@@ -147,7 +149,8 @@ static int print_toml(const struct sim_initdata_opts *opts, struct cmn_buf *t)
                            "max_concurrent_layer_downloads_per_image = 1\n\n"
                            "[image.registry_config]\n"
                            "unqualified-search-registries = [\"docker.io\"]\n",
-                           opts->kbs_url, opts->attest_eager ? EAGER : "credentials = []\n",
+                           opts->kbs_url, key ? "tee_key_algorithm = \"" : "", key ? key : "",
+                           key ? "\"\n" : "", opts->attest_eager ? EAGER : "credentials = []\n",
                            opts->kbs_url);
 
     for (size_t i = 0; r >= 0 && i < opts->n_insecure_registries; i++)

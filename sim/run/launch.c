@@ -102,10 +102,15 @@ static int open_ca(struct sim_run *run, enum snp_product product, struct ftee_ca
 
 static int make_initdata(struct sim_run *run, struct cmn_err *err)
 {
+    /* upstream's names; the first is its default and stays unsaid */
+    static const char *const keys[] = {[SIM_TEE_KEY_EC_P256] = NULL,
+                                       [SIM_TEE_KEY_EC_P521] = "ECDH-ES+A256KW-P521",
+                                       [SIM_TEE_KEY_RSA] = "RSA-OAEP-256"};
     const char *insecure[MAX_REGISTRIES];
     struct sim_initdata_opts opts = {.kbs_url = SIM_KBS_URL,
                                      .insecure_registries = insecure,
                                      .n_insecure_registries = run->n_hosts,
+                                     .tee_key_algorithm = keys[run->plan->guest.tee_key],
                                      .attest_eager = run->plan->attest_eager};
 
     if (run->plan->pod.init_data)

@@ -65,6 +65,16 @@ static int load_policy(struct sim_reader *r, const json_t *guest, struct sim_gue
     return x;
 }
 
+static int load_tee_key(struct sim_reader *r, const json_t *obj, struct sim_guest_spec *g)
+{
+    static const char *const keys[] = {"ec-p256", "ec-p521", "rsa"};
+    size_t key = g->tee_key;
+    int x = sim_read_word(r, obj, "tee_key", keys, CMN_ARRAY_SIZE(keys), &key);
+
+    g->tee_key = (enum sim_tee_key)key;
+    return x;
+}
+
 static int load_machine(struct sim_reader *r, const json_t *obj, struct sim_guest_spec *g)
 {
     static const char *const tees[] = {"snp", "sample"};
@@ -95,9 +105,12 @@ int sim_load_guest(struct sim_reader *r, const json_t *obj, struct sim_guest_spe
         return 0;
     int x = SIM_KEYS(r, obj, "tee", "product", "vcpus", "memory", "cmdline", "policy", "chip",
                      "report_version", "retry_delay_ms", "vek", "platform", "cpuid", "abi", "tcb",
-                     "mask_chip_id", "mask_chip_key", "vmpl", "mit_vector", "id_block", "certs");
+                     "mask_chip_id", "mask_chip_key", "vmpl", "mit_vector", "id_block", "certs",
+                     "tee_key");
     if (x == 0)
         x = load_machine(r, obj, g);
+    if (x == 0)
+        x = load_tee_key(r, obj, g);
     if (x == 0)
         x = sim_read_text(r, obj, "cmdline", &g->cmdline);
     if (x == 0)

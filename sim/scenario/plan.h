@@ -49,6 +49,9 @@ struct sim_platform_spec { /* the machine below the guest; none of it is measure
     unsigned certs_omit; /* enum sim_certs_omit */
 };
 
+/* What the attestation agent makes a TEE key for (tee_key_algorithm of aa.toml). */
+enum sim_tee_key { SIM_TEE_KEY_EC_P256, SIM_TEE_KEY_EC_P521, SIM_TEE_KEY_RSA };
+
 struct sim_guest_spec { /* what is launched */
     enum sim_tee tee;
     enum snp_product product;
@@ -58,7 +61,8 @@ struct sim_guest_spec { /* what is launched */
     uint64_t policy;         /* SNP guest policy */
     uint32_t report_version; /* 2 to 5 */
     unsigned chip;
-    unsigned retry_delay_ms; /* of the attestation agent between attempts; not measured */
+    enum sim_tee_key tee_key; /* in the initdata, so HOST_DATA covers it */
+    unsigned retry_delay_ms;  /* of the attestation agent between attempts; not measured */
     struct sim_platform_spec platform;
 };
 

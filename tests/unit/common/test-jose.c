@@ -34,6 +34,18 @@ static char *seal(EVP_PKEY *key, const char *text)
     return jwe;
 }
 
+/* For an RSA key that asks for RSA1_5. */
+static char *seal_pkcs1(EVP_PKEY *key, const char *text)
+{
+    auto_json json_t *jwk = NULL;
+    char *jwe = NULL;
+
+    T_OK(cmn_jwk_from_key(key, &jwk, NULL), NULL);
+    (void)json_object_set_new(jwk, "alg", json_string("RSA1_5"));
+    T_OK(cmn_jwe_seal(env, jwk, cmn_bytes(text, strlen(text)), &jwe, NULL), NULL);
+    return jwe;
+}
+
 static void changed_or_foreign_jwe_does_not_open(void)
 {
     static const char *const members[] = {"protected", "encrypted_key", "iv", "ciphertext", "tag"};
@@ -101,11 +113,13 @@ static void jwe_round_trips_with_the_canonical_header(void)
         {"P-521", "{\"alg\":\"ECDH-ES+A256KW\",\"enc\":\"A256GCM\",\"epk\":{\"crv\":\"P-521\","
                   "\"kty\":\"EC\",\"x\":\""},
         {"RSA", "{\"alg\":\"RSA-OAEP-256\",\"enc\":\"A256GCM\"}"},
+        {"RSA", "{\"alg\":\"RSA1_5\",\"enc\":\"A256GCM\"}"},
     };
 
     for (size_t i = 0; i < CMN_ARRAY_SIZE(kinds); i++) {
         auto_pkey EVP_PKEY *key = key_of(kinds[i].curve);
-        auto_free char *jwe = seal(key, "some secret");
+        auto_free char *jwe = strstr(kinds[i].header, "RSA1_5") ? seal_pkcs1(key, "some secret")
+                                                                : seal(key, "some secret");
         auto_json json_t *json = NULL;
         auto_buf struct cmn_buf out = {0}, header = {0};
         T_OK(cmn_jwe_open(env, key, cmn_bytes(jwe, strlen(jwe)), &out, NULL), NULL);
@@ -115,6 +129,28 @@ static void jwe_round_trips_with_the_canonical_header(void)
         T_OK(cmn_unb64(CMN_B64_URL, prot, strlen(prot), &header, NULL), NULL);
         T_TRUE(strncmp((char *)header.data, kinds[i].header, strlen(kinds[i].header)) == 0);
     }
+}
+
+/* Which of the steps failed never shows: not in the error, not in its text. */
+static void wrong_rsa_keys_and_paddings_are_told_alike(void)
+{
+    auto_pkey EVP_PKEY *key = key_of("RSA"), *other = key_of("RSA"), *ec = key_of("P-256");
+    auto_free char *oaep = seal(key, "secret"), *pkcs1 = seal_pkcs1(key, "secret");
+    auto_buf struct cmn_buf out = {0};
+    auto_json json_t *a = NULL, *b = NULL;
+    struct cmn_err err;
+
+    T_TRUE(cmn_jwe_open(env, other, cmn_bytes(oaep, strlen(oaep)), &out, &err) == -EKEYREJECTED);
+    T_TRUE(cmn_jwe_open(env, other, cmn_bytes(pkcs1, strlen(pkcs1)), &out, &err) == -EKEYREJECTED);
+    T_ERR(cmn_jwe_open(env, ec, cmn_bytes(pkcs1, strlen(pkcs1)), &out, &err), -EBADMSG, &err,
+          "Must be RSA key");
+    T_OK(cmn_json_load(cmn_bytes(oaep, strlen(oaep)), 8, &a, NULL), NULL);
+    T_OK(cmn_json_load(cmn_bytes(pkcs1, strlen(pkcs1)), 8, &b, NULL), NULL);
+    (void)json_object_set(a, "encrypted_key", json_object_get(b, "encrypted_key"));
+    auto_free char *mixed = cmn_json_dump(a);
+    T_ERR(cmn_jwe_open(env, key, cmn_bytes(mixed, strlen(mixed)), &out, &err), -EKEYREJECTED, &err,
+          "RSA decryption failed");
+    T_EQ_INT(out.len, 0);
 }
 
 static void jws_of_another_key_or_changed_is_refused(void)
@@ -202,6 +238,8 @@ static void all_is_freed(void)
 TEST_MAIN("jose", {"a changed or foreign JWE does not open", changed_or_foreign_jwe_does_not_open},
           {"unsupported keys are refused", unsupported_keys_are_refused},
           {"JWE round trips with the canonical header", jwe_round_trips_with_the_canonical_header},
+          {"wrong RSA keys and paddings are told alike",
+           wrong_rsa_keys_and_paddings_are_told_alike},
           {"a JWS of another key, or changed, is refused",
            jws_of_another_key_or_changed_is_refused},
           {"members of other lengths are refused", members_of_other_lengths_are_refused},
