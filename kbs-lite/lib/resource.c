@@ -130,7 +130,8 @@ static void release(struct kbs *kbs, const char *path, const json_t *payload,
         cmn_http_response_header(resp, "Content-Type", "application/json")); /* there is room */
     if (cmn_buf_puts(&resp->body, jwe) < 0)
         resp->status = 503;
-    auto_json json_t *details = json_pack("{s:s, s:s}", "path", path, "ear.status", status);
+    auto_json json_t *details = json_pack("{s:s, s:s, s:s*}", "path", path, "ear.status", status,
+                                          "tee-key", cmn_json_str(key, "alg"));
     const char *alg = cmn_json_str(key, "alg");
     if (alg && strcmp(alg, "RSA1_5") == 0) /* upstream warns in its log */
         kbs_notify(kbs, "release-key", "kbs.advisory", "warn",

@@ -95,6 +95,8 @@ void face_challenge(struct face *f, const char *tee, char nonce[64])
     (void)snprintf(f->cookie, sizeof(f->cookie), "%.47s", f->set_cookie);
 }
 
+const char *face_tee_alg;
+
 json_t *face_runtime(struct cmn_env *env, EVP_PKEY *key, const char *nonce, const char *additional,
                      uint8_t digest[48])
 {
@@ -102,6 +104,8 @@ json_t *face_runtime(struct cmn_env *env, EVP_PKEY *key, const char *nonce, cons
     auto_buf struct cmn_buf jcs = {0};
 
     T_OK(cmn_jwk_from_key(key, &jwk, NULL), NULL);
+    if (face_tee_alg)
+        (void)json_object_set_new(jwk, "alg", json_string(face_tee_alg));
     json_t *doc = json_pack("{s:s, s:s, s:O}", "additional-evidence", additional, "nonce", nonce,
                             "tee-pubkey", jwk);
     T_OK(cmn_json_jcs(doc, &jcs, NULL), NULL);

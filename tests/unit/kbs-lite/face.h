@@ -25,6 +25,8 @@ bool face_saw(const struct face *f, const char *part);
 
 /* A handshake with the sample TEE. nonce gets the challenge; the cookie is kept. */
 void face_challenge(struct face *f, const char *tee, char nonce[64]);
+/* alg of the TEE key in face_runtime, instead of its kind's usual one; NULL: that. */
+extern const char *face_tee_alg;
 /* runtime-data for nonce and key; its SHA-384 in digest. Caller owns the result. */
 json_t *face_runtime(struct cmn_env *env, EVP_PKEY *key, const char *nonce, const char *additional,
                      uint8_t digest[48]);

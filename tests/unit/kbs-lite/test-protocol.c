@@ -399,6 +399,74 @@ static void resources_are_put_and_deleted_by_admins(void)
     face_done(&f);
 }
 
+/* The three key wraps of upstream; what it does not take surfaces when the resource is fetched. */
+static void secrets_are_encrypted_to_every_kind_of_tee_key(void)
+{
+    static const struct {
+        const char *kind, *alg; /* alg NULL: the kind's usual one */
+        int status;
+        const char *saw;
+    } kinds[] = {
+        {"P-256", NULL, 200, "kbs.resource ok"},
+        {"P-521", NULL, 200, "kbs.resource ok"},
+        {"RSA", NULL, 200, "kbs.resource ok"},
+        {"RSA", "RSA1_5", 200, "kbs.advisory warn resource.tee-key-deprecated"},
+        {"P-384", NULL, 401, "kbs.resource refused resource.tee-key-unsupported"},
+        {"P-256", "ECDH-ES", 401, "kbs.resource refused resource.tee-key-unsupported"},
+        {"RSA", "RSA-OAEP", 401, "kbs.resource refused resource.tee-key-unsupported"},
+    };
+
+    for (size_t i = 0; i < CMN_ARRAY_SIZE(kinds); i++) {
+        struct face f = {0};
+        auto_pkey EVP_PKEY *tee = NULL;
+        auto_buf struct cmn_buf plain = {0};
+        struct cmn_err err = {0};
+        start(&f, "allow-all");
+        if (strcmp(kinds[i].kind, "RSA") == 0)
+            T_OK(cmn_rsa_generate(env, 2048, &tee, &err), &err);
+        else
+            T_OK(cmn_ec_generate(env, kinds[i].kind, &tee, &err), &err);
+        face_tee_alg = kinds[i].alg;
+        auto_free char *token = face_sample_token(&f, env, tee);
+        face_tee_alg = NULL;
+        T_TRUE(token != NULL);
+        face_expect(&f, "GET", SECRET_PATH, NULL, kinds[i].status,
+                    kinds[i].status == 200 ? "{\"protected\":\"" : "JweError");
+        T_TRUE(face_saw(&f, kinds[i].saw));
+        if (kinds[i].status == 200) {
+            T_OK(cmn_jwe_open(env, tee, cmn_buf_bytes(&f.body), &plain, &err), &err);
+            T_EQ_STR((char *)plain.data, "sea");
+        }
+        face_done(&f);
+    }
+}
+
+static void sample_evidence_is_advised_against_and_strict_mode_refuses_it(void)
+{
+    struct face f = {0}, strict = {0};
+    char nonce[64];
+    struct cmn_err err = {0};
+    const struct kbs_config config = {.policy_set = "allow-all", .strict = true};
+    auto_json json_t *init = json_pack("{s:s, s:s}", "format", "toml", "body",
+                                       "algorithm = \"sha256\"\nversion = \"0.1.0\"\n[data]\n");
+
+    start(&f, "allow-all");
+    face_challenge(&f, "sample", nonce);
+    auto_free char *body = face_sample(env, key, nonce, "", init);
+    T_EQ_INT(face_call(&f, "POST", "/kbs/v0/attest", body), 200);
+    T_TRUE(face_saw(&f, "kbs.advisory warn sample.init-data-unchecked"));
+    T_TRUE(face_saw(&f, "kbs.advisory warn sample.no-protection"));
+    T_OK(kbs_new(env, &config, &strict.kbs, &err), &err);
+    face_observe(&strict);
+    face_challenge(&strict, "sample", nonce);
+    auto_free char *again = face_sample(env, key, nonce, "", NULL);
+    refused(&strict, again, "kbs.attest refused sample.no-protection");
+    auto_free char *with_init = face_sample(env, key, nonce, "", init);
+    refused(&strict, with_init, "kbs.attest refused sample.init-data-unchecked");
+    face_done(&f);
+    face_done(&strict);
+}
+
 static void all_is_freed(void)
 {
     EVP_PKEY_free(key);
@@ -425,4 +493,8 @@ TEST_MAIN(
     {"the resource policy sees plugin, path and query", resource_policy_sees_plugin_path_and_query},
     {"reference values come back as they were sent", reference_values_come_back_as_they_were_sent},
     {"resources are put and deleted by admins", resources_are_put_and_deleted_by_admins},
+    {"secrets are encrypted to every kind of TEE key",
+     secrets_are_encrypted_to_every_kind_of_tee_key},
+    {"sample evidence is advised against, and strict mode refuses it",
+     sample_evidence_is_advised_against_and_strict_mode_refuses_it},
     {"all is freed", all_is_freed})
