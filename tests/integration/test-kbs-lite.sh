@@ -45,7 +45,37 @@ config 0.0.0.0:0
 out=$("$kbs" -c kbs.toml 2>&1); check "test roots refuse the network" "$?" 2
 check "and say why" "$out" "*loopback only*"
 
+# what the SNP verifier's keys refuse at start, each by name
+refuse() { # LINE TEXT
+	config 127.0.0.1:0
+	echo "$1" >>kbs.toml
+	out=$("$kbs" -c kbs.toml 2>&1); check "'$1' ends with 2" "$?" 2
+	check "and names it" "$out" "*$2*"
+}
+refuse 'verify_at = "yesterday"' "cocobox.verify_at"
+refuse 'offline = "yes"' "cocobox.offline"
+refuse 'crls = ["nowhere.crl"]' "cocobox.crls"
+refuse 'crls = "one.crl"' "cocobox.crls"
+refuse 'kds_cache = 1' "cocobox.kds_cache"
+refuse 'verifier = "lenient"' "cocobox.verifier"
+echo nonsense >bad.crl
+refuse 'crls = ["bad.crl"]' "not a revocation list"
+refuse '[attestation_service.verifier_config.snp_verifier]
+vcek_sources = [{ type = "IDS" }]' "unknown variant*IDS"
+refuse '[attestation_service.verifier_config.snp_verifier]
+vcek_sources = [{ type = "KDS", base_url = "kds.local" }]' "http or https URL"
+
 config 127.0.0.1:0
+cat >>kbs.toml <<'EOF'
+verifier = "strict"
+offline = true
+kds_cache = "kds"
+crl_from_kds = true
+crl_required = true
+verify_at = "2026-01-01T00:00:00Z"
+[attestation_service.verifier_config.snp_verifier]
+vcek_sources = [{ type = "OfflineStore", path = "vceks" }, { type = "KDS" }]
+EOF
 "$kbs" -c kbs.toml >out 2>err &
 pid=$!
 for _ in $(seq 100); do grep -q listening out && break; sleep 0.1; done
