@@ -132,31 +132,61 @@ static X509 *read_x509(struct cmn_bytes bytes)
     return NULL;
 }
 
-static int cert_read(struct cmn_bytes bytes, struct kbs_cert **ret, struct cmn_err *err)
+static int read_spki(struct kbs_cert *c)
+{
+    int n = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(c->x509), &c->spki);
+
+    c->spki_len = n > 0 ? (size_t)n : 0;
+    return n > 0 ? 0 : -EBADMSG;
+}
+
+/* A known certificate: what it says is known too, and need not be read from it. */
+static bool take_known(struct cmn_env *env, const struct kbs_roots *roots, struct kbs_cert *c)
+{
+    c->has_sha256 = cmn_hash(env, "SHA256", c->bytes.data, c->bytes.len, c->sha256, NULL) == 0;
+    const struct kbs_root_key *known = c->has_sha256 ? kbs_roots_by_cert(roots, c->sha256) : NULL;
+    if (!known || !(c->spki = OPENSSL_memdup(known->spki, known->spki_len)))
+        return false;
+    c->spki_len = known->spki_len;
+    c->profile = known->profile;
+    return true;
+}
+
+static int cert_read(struct cmn_env *env, const struct kbs_roots *roots, struct cmn_bytes bytes,
+                     struct kbs_cert **ret, struct cmn_err *err)
 {
     struct kbs_cert *c = calloc(1, sizeof(*c));
-    int n;
 
     (void)pthread_once(&keyless_once, keyless_start);
     if (!c || cmn_buf_put(&c->bytes, bytes.data, bytes.len) < 0) {
         free(c);
         return cmn_err_set(err, ENOMEM, "no memory");
     }
-    if (!(c->x509 = read_x509(bytes)) ||
-        (n = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(c->x509), &c->spki)) <= 0) {
-        cert_free(c);
-        return cmn_err_reason(err, EBADMSG, CMN_REASON_SNP_CERT_MALFORMED,
-                              "not a certificate in DER or PEM form (%zu bytes)", bytes.len);
+    if (!roots || !take_known(env, roots, c)) {
+        if (!(c->x509 = read_x509(bytes)) || read_spki(c) < 0) {
+            cert_free(c);
+            return cmn_err_reason(err, EBADMSG, CMN_REASON_SNP_CERT_MALFORMED,
+                                  "not a certificate in DER or PEM form (%zu bytes)", bytes.len);
+        }
+        snp_cert_profile_read(c->x509, &c->profile);
     }
-    c->spki_len = (size_t)n;
     c->refs = 1;
-    snp_cert_profile_read(c->x509, &c->profile);
     *ret = c;
     return 0;
 }
 
-int kbs_cert_get(struct kbs_cache *cache, struct cmn_bytes bytes, struct kbs_cert **ret,
-                 struct cmn_err *err)
+/* The X509 of a known certificate is read when somebody needs it after all. */
+static X509 *x509_of(struct kbs_cache *cache, struct kbs_cert *cert)
+{
+    lock(cache);
+    if (!cert->x509)
+        cert->x509 = read_x509(cmn_buf_bytes(&cert->bytes));
+    unlock(cache);
+    return cert->x509;
+}
+
+int kbs_cert_get(struct cmn_env *env, struct kbs_cache *cache, const struct kbs_roots *roots,
+                 struct cmn_bytes bytes, struct kbs_cert **ret, struct cmn_err *err)
 {
     struct kbs_cert *c = NULL;
 
@@ -175,7 +205,7 @@ int kbs_cert_get(struct kbs_cache *cache, struct cmn_bytes bytes, struct kbs_cer
             return 0;
         }
     }
-    int r = cert_read(bytes, &c, err);
+    int r = cert_read(env, roots, bytes, &c, err);
     if (r < 0)
         return r;
     if (cache) {
@@ -207,7 +237,7 @@ static EVP_PKEY *read_key(struct cmn_env *env, const struct kbs_cert *cert)
     int len = 0;
     EVP_PKEY *key = NULL;
 
-    if (cert->profile.p384 &&
+    if (cert->profile.p384 && cert->x509 &&
         X509_PUBKEY_get0_param(NULL, &point, &len, NULL, X509_get_X509_PUBKEY(cert->x509)) == 1 &&
         len == 97 && point[0] == 4)
         return cmn_ec_from_public(env, "P-384", cmn_bytes(point + 1, 48), cmn_bytes(point + 49, 48),
@@ -245,9 +275,8 @@ static bool find_tbs(const uint8_t *der, size_t der_len, struct cmn_bytes *ret)
 }
 
 /* RSASSA-PSS as AMD uses it. X509_verify does the same and fetches everything anew. */
-static bool verify_pss(struct cmn_env *env, const struct kbs_cert *c, EVP_PKEY *key)
+static bool verify_pss(struct cmn_env *env, const struct kbs_cert *c, X509 *cert, EVP_PKEY *key)
 {
-    X509 *cert = c->x509;
     const ASN1_BIT_STRING *sig = NULL;
     const X509_ALGOR *alg = NULL;
     uint8_t *from_pem = NULL;
@@ -283,6 +312,14 @@ static bool verify_any(struct cmn_env *env, const struct kbs_cert *cert, EVP_PKE
            X509_verify(whole, key) == 1;
 }
 
+static bool verify(struct cmn_env *env, const struct kbs_cert *cert, X509 *x509, EVP_PKEY *key)
+{
+    if (!x509)
+        return false;
+    return cert->profile.pss_sha384 && EVP_PKEY_is_a(key, "RSA") ? verify_pss(env, cert, x509, key)
+                                                                 : verify_any(env, cert, key);
+}
+
 bool kbs_cert_signed_by(struct cmn_env *env, struct kbs_cache *cache, struct kbs_cert *cert,
                         EVP_PKEY *key, const struct kbs_root_key *place)
 {
@@ -293,9 +330,9 @@ bool kbs_cert_signed_by(struct cmn_env *env, struct kbs_cache *cache, struct kbs
     unlock(cache);
     if (known)
         return true;
-    if (!(place && kbs_root_is_cert(env, place, cmn_buf_bytes(&cert->bytes))) &&
-        !(cert->profile.pss_sha384 && EVP_PKEY_is_a(key, "RSA") ? verify_pss(env, cert, key)
-                                                                : verify_any(env, cert, key)))
+    bool same = place && place->cert_known && cert->has_sha256 &&
+                memcmp(place->cert_sha256, cert->sha256, sizeof(cert->sha256)) == 0;
+    if (!same && !verify(env, cert, x509_of(cache, cert), key))
         return false;
     lock(cache);
     if (EVP_PKEY_up_ref(key) == 1) {

@@ -13,8 +13,10 @@
 
 struct kbs_cert {
     struct cmn_buf bytes; /* as given, DER or PEM */
-    X509 *x509;           /* without its key */
+    X509 *x509;           /* without its key; NULL: a known certificate that was not read yet */
     struct snp_cert_profile profile;
+    uint8_t sha256[32]; /* of bytes, for CA certificates */
+    bool has_sha256;
     uint8_t *spki; /* DER of its SubjectPublicKeyInfo */
     size_t spki_len;
     unsigned refs; /* this and what follows: under the cache's lock, or one owner's */
@@ -24,9 +26,12 @@ struct kbs_cert {
     EVP_PKEY *verified_by; /* owned reference, so no other key can come to have its address */
 };
 
-/* Reads a certificate, or takes it from the cache (NULL: none). -EBADMSG (snp.cert-malformed). */
-int kbs_cert_get(struct kbs_cache *cache, struct cmn_bytes bytes, struct kbs_cert **ret,
-                 struct cmn_err *err) CMN_MUST_USE;
+/*
+ * Reads a certificate, or takes it from the cache (NULL: none). roots: for the certificate of a CA,
+ * which may be one of the known ones; else NULL. -EBADMSG (snp.cert-malformed).
+ */
+int kbs_cert_get(struct cmn_env *env, struct kbs_cache *cache, const struct kbs_roots *roots,
+                 struct cmn_bytes bytes, struct kbs_cert **ret, struct cmn_err *err) CMN_MUST_USE;
 void kbs_cert_put(struct kbs_cache *cache, struct kbs_cert *cert); /* NULL cert ok */
 /* Its public key, borrowed; NULL: OpenSSL cannot use it. */
 EVP_PKEY *kbs_cert_key(struct cmn_env *env, struct kbs_cache *cache, struct kbs_cert *cert);

@@ -8,6 +8,7 @@
 
 #include <openssl/pem.h>
 #include <openssl/x509.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,12 +69,31 @@ static int set_fingerprint(struct kbs_root_key *key, const char *hex, struct cmn
     return r;
 }
 
-bool kbs_root_is_cert(struct cmn_env *env, const struct kbs_root_key *key, struct cmn_bytes der)
+const struct kbs_root_key *kbs_roots_by_cert(const struct kbs_roots *roots,
+                                             const uint8_t sha256[32])
 {
-    uint8_t digest[32];
+    for (size_t i = 0; i < roots->n; i++)
+        for (unsigned k = 0; k < KBS_ROOT_KINDS; k++) {
+            const struct kbs_root_key *key = &roots->list[i].keys[k];
+            if (key->cert_known && memcmp(key->cert_sha256, sha256, 32) == 0)
+                return key;
+        }
+    return NULL;
+}
 
-    return key->cert_known && cmn_hash(env, "SHA256", der.data, der.len, digest, NULL) == 0 &&
-           memcmp(digest, key->cert_sha256, sizeof(digest)) == 0;
+/* What AMD's certificate around a key says: names by place and product, the rest as all of them. */
+static void amd_profile(enum snp_product product, enum kbs_root_kind kind,
+                        struct snp_cert_profile *ret)
+{
+    static const char *const prefix[KBS_ROOT_KINDS] = {
+        [KBS_ROOT_ARK] = "ARK-", [KBS_ROOT_ASK] = "SEV-", [KBS_ROOT_ASVK] = "SEV-VLEK-"};
+    const char *name = snp_product_name(product);
+
+    (void)snprintf(ret->subject, sizeof(ret->subject), "%s%s", prefix[kind], name);
+    (void)snprintf(ret->issuer, sizeof(ret->issuer), "ARK-%s", name);
+    ret->subject_amd = ret->issuer_amd = ret->x509_v3 = ret->pss_sha384 = true;
+    ret->is_ca = ret->may_sign_certs = true;
+    ret->path_len = kind == KBS_ROOT_ARK ? -1 : 0;
 }
 
 static int add_amd(struct kbs_roots *roots, struct cmn_err *err)
@@ -87,9 +107,10 @@ static int add_amd(struct kbs_roots *roots, struct cmn_err *err)
         f->product = (enum snp_product)p;
         for (unsigned k = 0; k < KBS_ROOT_KINDS; k++) {
             struct kbs_root_key *key = &f->keys[k];
-            key->serial = amd_certs[p][which[k]].serial;
-            key->not_before = amd_certs[p][which[k]].not_before;
-            key->not_after = amd_certs[p][which[k]].not_after;
+            amd_profile(f->product, (enum kbs_root_kind)k, &key->profile);
+            key->profile.serial = amd_certs[p][which[k]].serial;
+            key->profile.not_before = amd_certs[p][which[k]].not_before;
+            key->profile.not_after = amd_certs[p][which[k]].not_after;
             int r = kbs_amd_root_key((enum kbs_amd_product)p, which[k], &key->key, err);
             if (r == 0)
                 r = set_spki(key, err);
@@ -144,10 +165,7 @@ static int add_test_cert(struct cmn_env *env, struct kbs_root_key *slot, X509 *c
     uint8_t *der = NULL;
     int n = i2d_X509(cert, &der);
 
-    *slot = (struct kbs_root_key){.key = X509_get_pubkey(cert),
-                                  .serial = profile->serial,
-                                  .not_before = profile->not_before,
-                                  .not_after = profile->not_after};
+    *slot = (struct kbs_root_key){.key = X509_get_pubkey(cert), .profile = *profile};
     int r = slot->key && n > 0 ? set_spki(slot, err)
                                : cmn_err_set(err, EINVAL, "a key of the test chain is not usable");
     if (r == 0)

@@ -6,6 +6,7 @@
 #ifndef KBS_ROOTS_H
 #define KBS_ROOTS_H
 
+#include "common/snp/cert-profile.h"
 #include "common/snp/report.h"
 #include "kbs-lite/snp-verify.h"
 
@@ -16,10 +17,9 @@
 enum kbs_root_kind { KBS_ROOT_ARK, KBS_ROOT_ASK, KBS_ROOT_ASVK, KBS_ROOT_KINDS };
 
 struct kbs_root_key {
-    EVP_PKEY *key; /* NULL: a test chain without ASVK */
-    uint64_t serial;
-    int64_t not_before, not_after;
-    uint8_t *spki; /* DER of the key's SubjectPublicKeyInfo */
+    EVP_PKEY *key;                   /* NULL: a test chain without ASVK */
+    struct snp_cert_profile profile; /* of the certificate around it */
+    uint8_t *spki;                   /* DER of the key's SubjectPublicKeyInfo */
     size_t spki_len;
     /* The certificate around it, known to be signed by the family's ARK: SHA-256 of its DER. */
     uint8_t cert_sha256[32];
@@ -32,8 +32,9 @@ struct kbs_root_family {
     struct kbs_root_key keys[KBS_ROOT_KINDS];
 };
 
-/* Is the DER (not PEM) byte for byte the known certificate around this key? */
-bool kbs_root_is_cert(struct cmn_env *env, const struct kbs_root_key *key, struct cmn_bytes der);
+/* The key whose known certificate has this SHA-256, NULL if there is none. */
+const struct kbs_root_key *kbs_roots_by_cert(const struct kbs_roots *roots,
+                                             const uint8_t sha256[32]);
 /* Families of a product, one after the other; NULL at the end. */
 const struct kbs_root_family *kbs_roots_next(const struct kbs_roots *roots,
                                              enum snp_product product,

@@ -247,8 +247,8 @@ int snp_check_validity(struct snp_work *w, struct kbs_check *c, struct cmn_err *
         const struct snp_cert_profile *p = profile_of(w, i);
         if (!p && !root_key(w, i)->key)
             continue;
-        int64_t begin = p ? p->not_before : root_key(w, i)->not_before;
-        int64_t end = p ? p->not_after : root_key(w, i)->not_after;
+        int64_t begin = p ? p->not_before : root_key(w, i)->profile.not_before;
+        int64_t end = p ? p->not_after : root_key(w, i)->profile.not_after;
         if (i != VEK && w->in->now >= begin && w->in->now <= end)
             continue;
         date(from, begin);
@@ -270,7 +270,7 @@ int snp_check_validity(struct snp_work *w, struct kbs_check *c, struct cmn_err *
 
 static uint64_t ask_serial(const struct snp_work *w)
 {
-    return w->ask ? w->ask->profile.serial : root_key(w, ASK)->serial;
+    return w->ask ? w->ask->profile.serial : root_key(w, ASK)->profile.serial;
 }
 
 /* A list that came along with the evidence counts when the caller has none of this issuer. */

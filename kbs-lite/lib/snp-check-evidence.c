@@ -169,7 +169,8 @@ static int read_certs(struct snp_work *w, struct kbs_check *c)
         struct cmn_err inner = {0};
         if ((vek && w->vek) || (!vek && cert->type != SNP_CERT_ARK && cert->type != SNP_CERT_ASK))
             continue;
-        int r = kbs_cert_get(w->in->cache, cmn_buf_bytes(&cert->bytes), &w->read[i], &inner);
+        int r = kbs_cert_get(w->env, w->in->cache, vek ? NULL : w->in->roots,
+                             cmn_buf_bytes(&cert->bytes), &w->read[i], &inner);
         if (r == -ENOMEM)
             return r;
         if (r < 0 && w->fetched)
