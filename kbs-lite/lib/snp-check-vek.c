@@ -38,6 +38,28 @@ int snp_check_signature(struct snp_work *w, struct kbs_check *c, struct cmn_err 
     return SNP_YES;
 }
 
+/*
+ * Upstream compares the chip id of a certificate whose subject is exactly "VCEK". AMD's are called
+ * SEV-VCEK, so on real ones it never does; chip-id.certificate does.
+ */
+static int check_upstreams_name(struct snp_work *w, struct kbs_check *c)
+{
+    const struct snp_cert_profile *p = &w->vek->profile;
+
+    if (!*p->subject)
+        return snp_no(c, CMN_REASON_SNP_CERT_NAME,
+                      "Reported TCB values do not match: No common name found in certificate");
+    if (strcmp(p->subject, "VCEK") != 0)
+        return SNP_YES;
+    if (p->ext[SNP_EXT_HWID].state != SNP_EXT_OK || p->hwid_len != 64)
+        return snp_no(c, CMN_REASON_SNP_CERT_EXTENSION,
+                      "Reported TCB values do not match: hwID of the VCEK cannot be read");
+    return memcmp(p->hwid, w->report->chip_id, 64) == 0
+               ? SNP_YES
+               : snp_no(c, CMN_REASON_SNP_CHIP_ID_MISMATCH,
+                        "Reported TCB values do not match: Chip ID mismatch");
+}
+
 /* Upstream reads only these, each once, and compares in this order. */
 int snp_check_tcb_cert(struct snp_work *w, struct kbs_check *c, struct cmn_err *err)
 {
@@ -62,6 +84,8 @@ int snp_check_tcb_cert(struct snp_work *w, struct kbs_check *c, struct cmn_err *
     (void)err;
     snp_tcb_text(c->expected, &cert, turin);
     snp_tcb_text(c->actual, t, turin);
+    if (check_upstreams_name(w, c) == SNP_NO)
+        return SNP_NO;
     for (size_t i = 0; i < CMN_ARRAY_SIZE(parts) - (turin ? 0 : 1); i++) {
         const struct snp_ext *e = &ext[parts[i].id];
         if (e->state != SNP_EXT_OK)

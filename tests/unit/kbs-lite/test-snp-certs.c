@@ -10,7 +10,9 @@
 #include <openssl/evp.h>
 #include <openssl/objects.h>
 #include <openssl/x509.h>
+#include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static struct kbs_snp_result res;
 
@@ -273,6 +275,22 @@ static void both_forms_of_hwid_are_read_by_length(void)
     memcpy(g.fields.chip_id, raw, 64);
     guest_sign(&g);
     T_EQ_STR(strict(&g), "");
+    guest_done(&g);
+}
+
+/* Upstream's comparison of chip ids is dead for AMD's names and alive for this one. */
+static void upstream_compares_the_chip_id_of_a_certificate_named_vcek(void)
+{
+    struct guest g = guest_new(SNP_GENOA, 3, false);
+
+    put_vcek(&g, &(struct ftee_issue){.subject_cn = "VCEK", .chip = 0}, NULL);
+    T_EQ_STR(trustee(&g), "");
+    g.fields.chip_id[9] ^= 1;
+    guest_sign(&g);
+    T_EQ_STR(trustee(&g), "snp.chip-id-mismatch");
+    put_vcek(&g, &(struct ftee_issue){0}, NULL);
+    T_EQ_STR(trustee(&g), "");
+    T_TRUE(guest_told(&res, "snp.chip-id-mismatch"));
     guest_done(&g);
 }
 
@@ -641,6 +659,55 @@ static void the_cache_changes_no_verdict(void)
     guest_done(&turin);
 }
 
+/* ---- one cache, many threads ---- */
+
+struct load {
+    const struct guest *guests;
+    struct kbs_cache *cache;
+    unsigned accepted;
+};
+
+static void *verify_often(void *ctx)
+{
+    struct load *l = ctx;
+    struct kbs_snp_result *own = malloc(sizeof(*own));
+
+    for (unsigned i = 0; i < 40 && own; i++) {
+        const struct guest *g = &l->guests[i % 2];
+        const struct kbs_snp_input in = {.mode = KBS_SNP_STRICT,
+                                         .report = cmn_bytes(g->raw, SNP_REPORT_BYTES),
+                                         .certs = &g->certs,
+                                         .roots = g->roots,
+                                         .cache = l->cache,
+                                         .now = CMN_ENV_SEEDED_EPOCH + 60};
+        if (kbs_snp_verify(env, &in, own, NULL) == 0 && own->accepted)
+            l->accepted++;
+    }
+    free(own);
+    return NULL;
+}
+
+static void threads_share_a_cache(void)
+{
+    struct guest guests[2] = {guest_new(SNP_GENOA, 3, false), guest_new(SNP_TURIN, 5, false)};
+    struct kbs_cache *cache = NULL;
+    struct load loads[4];
+    pthread_t threads[4];
+
+    T_OK(kbs_cache_new(&cache, NULL), NULL);
+    for (size_t i = 0; i < 4; i++) {
+        loads[i] = (struct load){guests, cache, 0};
+        T_EQ_INT(pthread_create(&threads[i], NULL, verify_often, &loads[i]), 0);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        (void)pthread_join(threads[i], NULL);
+        T_EQ_INT(loads[i].accepted, 40);
+    }
+    kbs_cache_free(cache);
+    guest_done(&guests[0]);
+    guest_done(&guests[1]);
+}
+
 static void all_is_freed(void)
 {
     world_end();
@@ -651,6 +718,8 @@ TEST_MAIN("snp-certs",
           {"every field of a VCEK has its verdict, signed anew",
            every_field_of_a_vcek_has_its_verdict_signed_anew},
           {"both forms of hwID are read by length", both_forms_of_hwid_are_read_by_length},
+          {"upstream compares the chip id of a certificate named VCEK",
+           upstream_compares_the_chip_id_of_a_certificate_named_vcek},
           {"a VCEK that is not on P-384 is refused in every mode",
            a_vcek_that_is_not_on_p384_is_refused_in_every_mode},
           {"fields of ASK and ARK have their verdicts", fields_of_ask_and_ark_have_their_verdicts},
@@ -662,4 +731,4 @@ TEST_MAIN("snp-certs",
            certificates_without_trailer_field_are_read},
           {"broken certificate tables are refused", broken_certificate_tables_are_refused},
           {"the cache changes no verdict", the_cache_changes_no_verdict},
-          {"all is freed", all_is_freed})
+          {"threads share a cache", threads_share_a_cache}, {"all is freed", all_is_freed})
