@@ -50,9 +50,17 @@ static void observe(void *ctx, const struct kbs_event *e)
                                : strcmp(e->outcome, "warn") == 0  ? CMN_LOG_WARN
                                                                   : CMN_LOG_INFO;
 
+    const char *check = cmn_json_str(e->details, "check");
+    const char *want = cmn_json_str(e->details, "expected");
+    const char *got = cmn_json_str(e->details, "actual");
+
     (void)ctx;
-    cmn_log(level, "kbs", "%s %s%s%s: %s", e->name, e->outcome, e->reason ? " " : "",
-            cmn_reason_name(e->reason), e->message ? e->message : "");
+    if (check)
+        cmn_log(level, "kbs", "%s %s %s: %s [check %s, expected %s, found %s]", e->name, e->outcome,
+                cmn_reason_name(e->reason), e->message, check, want ? want : "-", got ? got : "-");
+    else
+        cmn_log(level, "kbs", "%s %s%s%s: %s", e->name, e->outcome, e->reason ? " " : "",
+                cmn_reason_name(e->reason), e->message ? e->message : "");
 }
 
 static bool is_loopback(const char *address)
