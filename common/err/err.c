@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-static int set(struct cmn_err *err, int code, enum cmn_reason reason, const char *fmt, va_list ap)
+__attribute__((format(printf, 4, 0))) static int set(struct cmn_err *err, int code,
+                                                     enum cmn_reason reason, const char *fmt,
+                                                     va_list ap)
 {
     if (err) {
         err->code = code;
