@@ -15,10 +15,10 @@ static socklen_t address_len;
 /* A served PSP on a socket of the abstract namespace, for the life of the program. */
 static void set_up(void)
 {
-    struct ftee_psp_server *server = NULL;
-    struct ftee_psp *psp = NULL;
-    struct ftee_ca *ca = NULL;
-    struct cmn_env *env = NULL;
+    static struct ftee_psp_server *server;
+    static struct ftee_psp *psp;
+    static struct ftee_ca *ca;
+    static struct cmn_env *env;
     struct cmn_err err = {0};
     const char *dir = getenv("COCOBOX_TEST_CA");
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
