@@ -17,7 +17,7 @@ __attribute__((format(printf, 4, 0))) static int set(struct cmn_err *err, int co
     return -code;
 }
 
-int cmn_err_set(struct cmn_err *err, int code, const char *fmt, ...)
+int(cmn_err_set)(struct cmn_err *err, int code, const char *fmt, ...)
 {
     va_list ap;
 
@@ -27,7 +27,7 @@ int cmn_err_set(struct cmn_err *err, int code, const char *fmt, ...)
     return -code;
 }
 
-int cmn_err_reason(struct cmn_err *err, int code, enum cmn_reason reason, const char *fmt, ...)
+int(cmn_err_reason)(struct cmn_err *err, int code, enum cmn_reason reason, const char *fmt, ...)
 {
     va_list ap;
 
@@ -37,7 +37,7 @@ int cmn_err_reason(struct cmn_err *err, int code, enum cmn_reason reason, const 
     return -code;
 }
 
-int cmn_err_wrap(struct cmn_err *err, int r, const char *fmt, ...)
+int(cmn_err_wrap)(struct cmn_err *err, int r, const char *fmt, ...)
 {
     char inner[sizeof(err->msg)];
     va_list ap;
