@@ -1,6 +1,6 @@
 /* Aims at: snp_psp_frame_decode; the PSP server's reading of guest messages (fake-tee/lib/
  * psp-server.c). */
-#include "fuzz.h"
+#include "chain.h"
 
 #include "common/snp/psp-msg.h"
 #include "fake-tee/psp.h"
@@ -19,12 +19,9 @@ static void set_up(void)
     static struct ftee_psp *psp;
     static struct ftee_ca *ca;
     static struct cmn_env *env;
-    struct cmn_err err = {0};
-    const char *dir = getenv("COCOBOX_TEST_CA");
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-    FUZZ_CHECK(cmn_env_new_seeded("tests", 5, &env, NULL) == 0);
-    FUZZ_CHECK(ftee_ca_open(env, dir ? dir : "/tmp/cocobox-fuzz-ca", SNP_GENOA, &ca, &err) == 0);
+    ca = fuzz_chain(&env);
     FUZZ_CHECK(ftee_psp_launch_start(env, ca, &(struct ftee_launch){0}, &psp, NULL) == 0);
     FUZZ_CHECK(ftee_psp_launch_finish(psp, NULL, NULL) == 0);
     (void)snprintf(address.sun_path + 1, sizeof(address.sun_path) - 1, "cocobox-fuzz-psp-%d",
