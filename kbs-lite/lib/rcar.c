@@ -136,6 +136,11 @@ struct attestation {
     json_t *runtime; /* {additional-evidence, nonce, tee-pubkey}, owned */
 };
 
+static void attestation_done(struct attestation *a)
+{
+    json_decref(a->runtime);
+}
+
 static int read_attestation(const json_t *body, struct attestation *ret, struct cmn_err *err)
 {
     const json_t *runtime = json_object_get(body, "runtime-data");
@@ -255,7 +260,7 @@ void kbs_attest(struct kbs *kbs, const struct cmn_http_request *req, struct cmn_
 {
     auto_json json_t *body = NULL;
     auto_free char *old_token = NULL, *token = NULL;
-    struct attestation a = {0};
+    __attribute__((cleanup(attestation_done))) struct attestation a = {0};
     struct kbs_session session;
     struct cmn_err err = {0};
     char id[64];
@@ -269,7 +274,6 @@ void kbs_attest(struct kbs *kbs, const struct cmn_http_request *req, struct cmn_
         refuse_attest(kbs, resp, CMN_REASON_RCAR_ATTESTATION_MALFORMED, err.msg);
         return;
     }
-    auto_json json_t *runtime = a.runtime; /* freed with this scope */
     if (kbs_session_find(kbs, id, &session, &old_token) < 0) {
         refuse_attest(kbs, resp, CMN_REASON_RCAR_SESSION_UNKNOWN, "session not found");
         return;

@@ -130,7 +130,7 @@ static int sign(struct kbs *kbs, json_t *submod, char **ret, struct cmn_err *err
         "tag:github.com,2024:confidential-containers/Trustee", "iat", (json_int_t)now,
         "ear.verifier-id", "developer", "https://confidentialcontainers.org", "build",
         "attestation-service 0.1.0", "submods", "cpu0", submod, "exp",
-        (json_int_t)(now + kbs->config.token_minutes * 60), "iss", "CoCo-Attestation-Service");
+        (json_int_t)now + kbs->config.token_minutes * 60, "iss", "CoCo-Attestation-Service");
     if (!header || !payload)
         return cmn_err_set(err, ENOMEM, "no memory");
     return cmn_jws_sign(kbs->env, kbs->token_key, header, payload, ret, err);
