@@ -85,6 +85,9 @@ void kbs_auth(struct kbs *kbs, const struct cmn_http_request *req, struct cmn_ht
 void kbs_attest(struct kbs *kbs, const struct cmn_http_request *req,
                 struct cmn_http_response *resp);
 
+/* The runtime data of an attest request, as it is hashed. Caller owns *ret. -EBADMSG. */
+int kbs_rcar_runtime(const json_t *body, json_t **ret, struct cmn_err *err) CMN_MUST_USE;
+
 /* ---- token.c ---- */
 /*
  * Appraises the claims of a verified guest with the attestation policy and signs the EAR token.

@@ -1,9 +1,11 @@
 /* offline.c - verification, appraisal and decision without a session; see kbs-lite/offline.h. */
 #include "kbs-lite/offline.h"
 
+#include "initdata.h"
 #include "internal.h"
 #include "policy.h"
 
+#include "common/crypto/crypto.h"
 #include "common/enc/enc.h"
 
 #include <stdio.h>
@@ -211,4 +213,40 @@ int kbs_offline_run(struct cmn_env *env, const struct kbs_offline_input *in,
     if (r == 0 && ret->payload && in->resource_policy)
         r = decide(in, ret, err);
     return r;
+}
+
+void kbs_offline_session_done(struct kbs_offline_session *session)
+{
+    json_decref(session->runtime_data);
+    json_decref(session->init_data_claims);
+    memset(session, 0, sizeof(*session));
+}
+
+int kbs_offline_session_read(struct cmn_env *env, const json_t *attest_request,
+                             struct kbs_offline_session *ret, struct cmn_err *err)
+{
+    const json_t *init = json_object_get(attest_request, "init-data");
+    auto_buf struct cmn_buf jcs = {0};
+    int r = kbs_rcar_runtime(attest_request, &ret->runtime_data, err);
+
+    if (r == 0)
+        r = cmn_json_jcs(ret->runtime_data, &jcs, err);
+    if (r == 0)
+        r = cmn_hash(env, "SHA384", jcs.data, jcs.len, ret->report_data, err);
+    if (r == 0 && init && !json_is_null(init))
+        r = kbs_initdata_read(env, init, ret->init_data, &ret->init_data_len,
+                              &ret->init_data_claims, err);
+    return r;
+}
+
+int kbs_offline_initdata(struct cmn_env *env, const char *toml, uint8_t digest[64], size_t *ret_len,
+                         struct cmn_err *err)
+{
+    auto_json json_t *init = json_pack("{s:s, s:s}", "format", "toml", "body", toml);
+    auto_json json_t *claims = NULL;
+
+    if (!init)
+        return cmn_err_reason(err, EBADMSG, CMN_REASON_RCAR_INITDATA_INVALID,
+                              "the initdata is not UTF-8");
+    return kbs_initdata_read(env, init, digest, ret_len, &claims, err);
 }

@@ -25,6 +25,7 @@ static const struct command {
     {"why", "name the likely causes in a log", sim_cmd_why},
     {"inspect", "tell what a file holds, field by field", sim_cmd_inspect},
     {"lint", "find mistakes in configuration", sim_cmd_lint},
+    {"replay", "judge an attestation again, offline", sim_cmd_replay},
 };
 
 static void help(FILE *out)

@@ -55,6 +55,24 @@ struct kbs_offline_result {
     char warning[192];   /* of the policies, "" if none */
 };
 
+/* What binds evidence to a session and to initdata, from the body of an attest request. */
+struct kbs_offline_session {
+    json_t *runtime_data;     /* {additional-evidence, nonce, tee-pubkey} */
+    uint8_t report_data[48];  /* SHA-384 of its canonical form */
+    json_t *init_data_claims; /* NULL: no init-data */
+    uint8_t init_data[64];    /* digest */
+    size_t init_data_len;     /* 0: no init-data */
+};
+
+/* ret starts as {0}; free with kbs_offline_session_done. -EBADMSG with the reason the broker has.
+ */
+int kbs_offline_session_read(struct cmn_env *env, const json_t *attest_request,
+                             struct kbs_offline_session *ret, struct cmn_err *err) CMN_MUST_USE;
+void kbs_offline_session_done(struct kbs_offline_session *session);
+/* Digest of an initdata TOML by the algorithm it names. -EBADMSG. */
+int kbs_offline_initdata(struct cmn_env *env, const char *toml, uint8_t digest[64], size_t *ret_len,
+                         struct cmn_err *err) CMN_MUST_USE;
+
 /* 0: decided. Negative: could not decide. ret is to be freed with kbs_offline_done in both cases.
  */
 int kbs_offline_run(struct cmn_env *env, const struct kbs_offline_input *in,

@@ -233,7 +233,7 @@ static json_t *view_pem_block(struct insp *in, const char *name, const uint8_t *
         return doc;
     }
     if (strstr(name, "CERTIFICATE") || strstr(name, "CRL"))
-        return insp_der(in, cmn_bytes(der, (size_t)len));
+        return insp_binary(in, cmn_bytes(der, (size_t)len));
     if (strcmp(name, "PUBLIC KEY") == 0) {
         auto_pkey EVP_PKEY *key = d2i_PUBKEY(NULL, &der, len);
         doc = sim_view_new("public-key", "a public key");

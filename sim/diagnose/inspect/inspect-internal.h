@@ -12,9 +12,17 @@ struct insp {
     unsigned depth;  /* of encodings and documents in each other */
     unsigned budget; /* how many more documents are looked at */
     size_t work;     /* how many more bytes are searched for the end of something */
+    unsigned inside; /* of a known thing that has parts: parts are not told to emit */
+    sim_extract_fn *emit;
+    void *emit_ctx;
+    size_t emitted;
 };
 
 enum { INSP_MAX_DEPTH = 8, INSP_BUDGET = 64, INSP_WORK = 256 << 20 };
+
+/* Tells emit of a thing that was found, unless it is inside of another. Returns found. */
+json_t *insp_emit(struct insp *in, json_t *found, struct cmn_bytes bytes);
+json_t *insp_emit_json(struct insp *in, json_t *found, const json_t *json);
 
 /* Any kind, in any encoding (inspect.c). */
 json_t *insp_bytes(struct insp *in, struct cmn_bytes data);
@@ -37,6 +45,7 @@ json_t *insp_cert_table(struct insp *in, struct cmn_bytes data);
 json_t *insp_firmware(struct insp *in, struct cmn_bytes data);
 json_t *insp_jws(struct insp *in, struct cmn_bytes text);
 json_t *insp_toml(struct insp *in, struct cmn_bytes text);
+json_t *insp_manifest(struct insp *in, struct cmn_bytes text);
 json_t *insp_rego(struct insp *in, struct cmn_bytes text);
 
 json_t *insp_json_evidence(struct insp *in, const json_t *json);

@@ -13,16 +13,34 @@ void insp_time(int64_t seconds, char out[32])
         (void)strcpy(out, "(out of range)");
 }
 
+json_t *insp_emit(struct insp *in, json_t *found, struct cmn_bytes bytes)
+{
+    if (found && in->emit && !in->inside) {
+        in->emitted++;
+        in->emit(in->emit_ctx, cmn_json_str(found, "kind"), bytes);
+    }
+    return found;
+}
+
+json_t *insp_emit_json(struct insp *in, json_t *found, const json_t *json)
+{
+    auto_free char *text = found && in->emit && !in->inside ? cmn_json_dump(json) : NULL;
+
+    return text ? insp_emit(in, found, cmn_bytes(text, strlen(text))) : found;
+}
+
 json_t *insp_binary(struct insp *in, struct cmn_bytes data)
 {
     static json_t *(*const kinds[])(struct insp *, struct cmn_bytes) = {
-        insp_hcl, insp_quote, insp_report, insp_der, insp_gzip, insp_cert_table, insp_firmware,
+        insp_hcl, insp_quote, insp_report, insp_der, insp_cert_table, insp_firmware,
     };
     json_t *found = NULL;
 
+    in->inside++;
     for (size_t i = 0; !found && i < CMN_ARRAY_SIZE(kinds); i++)
         found = kinds[i](in, data);
-    return found;
+    in->inside--;
+    return found ? insp_emit(in, found, data) : insp_gzip(in, data);
 }
 
 json_t *insp_json(struct insp *in, const json_t *json)
@@ -38,10 +56,12 @@ json_t *insp_json(struct insp *in, const json_t *json)
     if (in->depth >= INSP_MAX_DEPTH)
         return NULL;
     in->depth++;
+    in->inside++;
     for (size_t i = 0; !found && i < CMN_ARRAY_SIZE(kinds); i++)
         found = kinds[i](in, json);
+    in->inside--;
     in->depth--;
-    return found;
+    return insp_emit_json(in, found, json);
 }
 
 static bool is_text(struct cmn_bytes data)
@@ -72,11 +92,17 @@ json_t *insp_text(struct insp *in, struct cmn_bytes text)
     json_t *found = NULL;
     auto_json json_t *json = NULL;
 
-    if (cmn_json_load(text, CMN_JSON_MAX_DEPTH, &json, NULL) == 0)
+    if (!found && cmn_json_load(text, CMN_JSON_MAX_DEPTH, &json, NULL) == 0)
         found = insp_json(in, json);
+    if (!found)
+        found = insp_manifest(in, text);
+    if (found)
+        return found;
+    in->inside++;
     for (size_t i = 0; !found && i < CMN_ARRAY_SIZE(kinds); i++)
         found = kinds[i](in, text);
-    return found;
+    in->inside--;
+    return insp_emit(in, found, text);
 }
 
 json_t *insp_bytes(struct insp *in, struct cmn_bytes data)
@@ -114,4 +140,13 @@ int sim_inspect(struct cmn_env *env, const char *name, struct cmn_bytes data, js
             name, data.len);
     *ret = found;
     return 0;
+}
+
+size_t sim_extract(struct cmn_env *env, struct cmn_bytes data, sim_extract_fn *fn, void *ctx)
+{
+    struct insp in = {
+        .env = env, .budget = INSP_BUDGET, .work = INSP_WORK, .emit = fn, .emit_ctx = ctx};
+
+    json_decref(insp_bytes(&in, data));
+    return in.emitted;
 }

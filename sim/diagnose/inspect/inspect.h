@@ -20,4 +20,12 @@
 int sim_inspect(struct cmn_env *env, const char *name, struct cmn_bytes data, json_t **ret,
                 struct cmn_err *err) CMN_MUST_USE;
 
+/*
+ * The same, but hands over each known thing itself, decoded: kind as in view.h, bytes as they are
+ * inside of the encodings (JSON: compact). A thing inside of a thing (certificates of evidence) is
+ * part of it. Returns how many there were.
+ */
+typedef void sim_extract_fn(void *ctx, const char *kind, struct cmn_bytes bytes);
+size_t sim_extract(struct cmn_env *env, struct cmn_bytes data, sim_extract_fn *fn, void *ctx);
+
 #endif

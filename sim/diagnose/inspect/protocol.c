@@ -1,5 +1,6 @@
 /* protocol.c - what client and KBS say to each other (RCAR), and its errors. */
 #include "sim/diagnose/inspect/inspect-internal.h"
+#include "sim/diagnose/reference-values.h"
 
 #include <string.h>
 
@@ -45,6 +46,60 @@ static json_t *view_attestation(struct insp *in, const json_t *json)
     return doc;
 }
 
+/* What kbs-lite --capture writes. */
+static json_t *view_exchange(struct insp *in, const json_t *json)
+{
+    json_t *doc = sim_view_new("exchange", "a request to the KBS and its answer");
+
+    view_text(doc, json, "path");
+    (void)sim_view_field(doc, SIM_VIEW_NO_OFFSET, 0, "status", "%lld",
+                         (long long)cmn_json_int(json, "status", 0));
+    view_text(doc, json, "tee");
+    view_text(doc, json, "session-nonce");
+    part_json(in, doc, json_object_get(json, "request"));
+    part_json(in, doc, json_object_get(json, "answer"));
+    return doc;
+}
+
+/* A record of the RVPS: name, expiration, value. */
+static bool is_record(const json_t *json)
+{
+    return cmn_json_str(json, "name") && cmn_json_str(json, "expiration") &&
+           json_object_get(json, "value");
+}
+
+/* Ours, the old list, or the new map of names to base64 records. */
+static bool is_reference_values(const json_t *json)
+{
+    const char *key;
+    json_t *value;
+    size_t n = 0;
+
+    if (json_is_object(json_object_get(json, "reference-values")))
+        return true;
+    if (json_is_array(json))
+        return json_array_size(json) && is_record(json_array_get(json, 0));
+    json_object_foreach((json_t *)json, key, value) {
+        auto_json json_t *record = NULL;
+        if (!sim_reference_record(value, &record) || n++ > 3)
+            break;
+    }
+    return n > 0 && n >= (json_object_size(json) < 3 ? json_object_size(json) : 3);
+}
+
+static json_t *view_reference_values(const json_t *json)
+{
+    json_t *doc = sim_view_new("reference-values", "reference values"), *value;
+    auto_json json_t *plain = sim_reference_values_plain(json);
+    const char *name;
+
+    json_object_foreach(plain, name, value) {
+        auto_free char *dump = cmn_json_dump(value);
+        (void)sim_view_field(doc, SIM_VIEW_NO_OFFSET, 0, name, "%.300s", dump ? dump : "?");
+    }
+    return doc;
+}
+
 static json_t *view_error(const json_t *json)
 {
     json_t *doc = sim_view_new("kbs-error", "an error answer of the KBS");
@@ -61,6 +116,16 @@ json_t *insp_json_protocol(struct insp *in, const json_t *json)
     const char *type = cmn_json_str(json, "type");
     json_t *doc;
 
+    if (json_object_get(json, "cocobox-exchange"))
+        return view_exchange(in, json);
+    if (json_object_get(json, "cocobox-bundle")) {
+        doc = sim_view_new("bundle-info", "what a cocobox bundle tells of itself");
+        view_text(doc, json, "verifier");
+        view_text(doc, json, "root");
+        return doc;
+    }
+    if (is_reference_values(json))
+        return view_reference_values(json);
     if (json_object_get(json, "tee-evidence"))
         return view_attestation(in, json);
     if (json_object_get(json, "nonce") && json_object_get(json, "extra-params")) {

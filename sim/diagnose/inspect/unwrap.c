@@ -195,7 +195,7 @@ static json_t *run_here(struct insp *in, struct cmn_bytes rest, size_t *used)
 
     if (n < RUN_MIN)
         return NULL;
-    found = insp_jws(in, s);
+    found = insp_emit(in, insp_jws(in, s), s);
     if (!found)
         found = try_hex(in, s);
     if (!found)

@@ -2,6 +2,7 @@
  * 78962cd. */
 #include "common/enc/enc.h"
 #include "sim/diagnose/lint/lint-internal.h"
+#include "sim/diagnose/reference-values.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -219,24 +220,12 @@ static void lint_value(const struct lint_doc *d, const char *name, const json_t 
     lint_fact(d, line, "reference-value", name, NULL);
 }
 
-static bool decode_value(const char *text, json_t **ret)
+static void lint_encoded_value(const struct lint_doc *d, const char *name, const json_t *encoded)
 {
-    static const enum cmn_b64_kind kinds[] = {CMN_B64_URL_PAD, CMN_B64_STD, CMN_B64_URL};
-
-    for (size_t i = 0; i < CMN_ARRAY_SIZE(kinds); i++) {
-        auto_buf struct cmn_buf raw = {0};
-        if (cmn_unb64(kinds[i], text, strlen(text), &raw, NULL) == 0 &&
-            cmn_json_load(cmn_buf_bytes(&raw), 16, ret, NULL) == 0)
-            return true;
-    }
-    return false;
-}
-
-static void lint_encoded_value(const struct lint_doc *d, const char *name, const char *text)
-{
+    const char *text = json_string_value(encoded);
     auto_json json_t *value = NULL;
 
-    if (!decode_value(text, &value)) {
+    if (!sim_reference_record(encoded, &value)) {
         lint_error(d, lint_line(d, name), CMN_REASON_RVPS_FILE_IGNORED,
                    "write base64 of {\"name\", \"expiration\", \"value\"}",
                    "reference value '%.64s' is not base64 of JSON", name);
@@ -267,7 +256,7 @@ bool lint_reference_values(const struct lint_doc *d, const json_t *json)
     }
     json_object_foreach((json_t *)json, name, value) {
         auto_json json_t *inner = NULL;
-        encoded += json_is_string(value) && decode_value(json_string_value(value), &inner);
+        encoded += sim_reference_record(value, &inner);
         records += json_object_get(value, "value") && json_object_get(value, "expiration");
     }
     bool named = strstr(d->file, "reference") || strstr(d->file, "rvps");
@@ -275,7 +264,7 @@ bool lint_reference_values(const struct lint_doc *d, const json_t *json)
         return false;
     json_object_foreach((json_t *)json, name, value) {
         if (json_is_string(value)) {
-            lint_encoded_value(d, name, json_string_value(value));
+            lint_encoded_value(d, name, value);
             continue;
         }
         lint_error(d, lint_line(d, name), CMN_REASON_RVPS_FILE_IGNORED,

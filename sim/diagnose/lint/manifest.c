@@ -6,6 +6,7 @@
 #include "common/enc/enc.h"
 #include "common/yaml/yaml.h"
 #include "sim/diagnose/lint/lint-internal.h"
+#include "sim/diagnose/yaml-docs.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -404,26 +405,14 @@ static bool lint_document(const struct lint_doc *d)
 
 bool lint_manifests(const struct lint_doc *d)
 {
+    struct sim_yaml_docs docs = sim_yaml_docs(d->text);
     struct lint_doc part = *d;
     bool known = false;
-    size_t start = 0;
 
-    while (start < d->text.len) {
-        const uint8_t *p = d->text.data + start, *end = d->text.data + d->text.len;
-        const uint8_t *sep = p;
-        do
-            sep = memmem(sep, (size_t)(end - sep), "\n---", 4);
-        while (sep && sep + 4 < end && sep[4] != '\n' && sep[4] != '\r' && sep[4] != ' ' &&
-               (sep += 4));
-        size_t len = sep ? (size_t)(sep - p) + 1 : (size_t)(end - p);
-        size_t skip = len >= 4 && memcmp(p, "---", 3) == 0 && (p[3] == '\n' || p[3] == '\r')
-                          ? strcspn((const char *)p, "\n")
-                          : 0;
-        part.text = cmn_bytes(p + skip, len - skip);
+    while (sim_yaml_docs_next(&docs)) {
+        part.text = docs.doc;
+        part.first_line = d->first_line + docs.line - 1;
         known |= lint_document(&part);
-        for (size_t i = 0; i < len; i++)
-            part.first_line += p[i] == '\n';
-        start += len;
     }
     return known;
 }
