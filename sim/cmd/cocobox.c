@@ -26,6 +26,7 @@ static const struct command {
     {"inspect", "tell what a file holds, field by field", sim_cmd_inspect},
     {"lint", "find mistakes in configuration", sim_cmd_lint},
     {"replay", "judge an attestation again, offline", sim_cmd_replay},
+    {"bundle", "put a case into one folder, without secrets (bundle from)", sim_cmd_bundle},
 };
 
 static void help(FILE *out)

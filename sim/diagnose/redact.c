@@ -1,9 +1,14 @@
 /* redact.c - finds secrets in text by their form and by the names before them; see redact.h. */
 #include "sim/diagnose/redact.h"
 
+#include "common/enc/enc.h"
+#include "sim/image/gunzip.h"
+
 #include <ctype.h>
 #include <string.h>
 #include <strings.h>
+
+enum { ENCODED_MIN = 32, ENCODED_MAX = 4 << 20 };
 
 struct range {
     size_t start, end;
@@ -39,6 +44,11 @@ static size_t run_of(struct text t, size_t at, bool (*want)(char))
     while (at + n < t.len && want(t.s[at + n]))
         n++;
     return n;
+}
+
+static bool is_b64(char c)
+{
+    return isalnum((unsigned char)c) || c == '+' || c == '/' || c == '=';
 }
 
 static bool is_b64url(char c)
@@ -227,16 +237,56 @@ static bool named(struct text t, size_t at, struct range *ret)
     return false;
 }
 
+static bool any_secret(struct text t);
+
+/* Base64 (also of gzip) of a text that holds a secret: nothing of it can stay. */
+static bool encoded(struct text t, size_t at, struct range *ret)
+{
+    auto_buf struct cmn_buf raw = {0}, plain = {0};
+
+    if (!isalnum((unsigned char)t.s[at]) || (at && (is_b64(t.s[at - 1]) || t.s[at - 1] == '.')))
+        return false;
+    size_t n = run_of(t, at, is_b64);
+    if (n < ENCODED_MIN || n > ENCODED_MAX || n % 4 ||
+        cmn_unb64(CMN_B64_STD, t.s + at, n, &raw, NULL) < 0)
+        return false;
+    struct text inner = {(const char *)raw.data, raw.len};
+    if (raw.len > 2 && raw.data[0] == 0x1f && raw.data[1] == 0x8b) {
+        if (sim_gunzip(cmn_buf_bytes(&raw), ENCODED_MAX, &plain, NULL) < 0)
+            return false;
+        inner = (struct text){(const char *)plain.data, plain.len};
+    }
+    if (memchr(inner.s, 0, inner.len) || !any_secret(inner))
+        return false;
+    *ret = (struct range){at, at + n};
+    return true;
+}
+
 static bool secret_at(struct text t, size_t at, struct range *ret)
 {
     static bool (*const rules[])(struct text, size_t, struct range *) = {
-        private_pem, jwt, sealed, bearer, named, url_password,
+        private_pem, jwt, sealed, bearer, named, url_password, encoded,
     };
 
     for (size_t i = 0; i < CMN_ARRAY_SIZE(rules); i++)
         if (rules[i](t, at, ret))
             return true;
     return false;
+}
+
+static bool any_secret(struct text t)
+{
+    static _Thread_local unsigned depth; /* of encodings in each other */
+    struct range r;
+    bool found = false;
+
+    if (depth >= 3)
+        return false;
+    depth++;
+    for (size_t at = 0; at < t.len && !found; at++)
+        found = secret_at(t, at, &r);
+    depth--;
+    return found;
 }
 
 void sim_redact_in_place(char *text)
@@ -254,7 +304,14 @@ void sim_redact_in_place(char *text)
 
 static bool is_removed(struct text t, struct range r)
 {
-    return r.end - r.start >= 9 && memcmp(t.s + r.start, "[removed]", 9) == 0;
+    return (r.end - r.start >= 9 && memcmp(t.s + r.start, "[removed]", 9) == 0) ||
+           (r.end - r.start == 7 && memcmp(t.s + r.start, "removed", 7) == 0);
+}
+
+/* What stands for a secret; for a token's signature in the letters of base64url. */
+static const char *substitute(struct text t, struct range r)
+{
+    return r.start && t.s[r.start - 1] == '.' ? "removed" : "[removed]";
 }
 
 /* One pass over plain text. */
@@ -266,7 +323,8 @@ static int redact_plain(struct text t, struct cmn_buf *ret, size_t *removed)
     for (size_t at = 0; at < t.len; at++) {
         if (!secret_at(t, at, &r) || r.start < done || is_removed(t, r))
             continue;
-        if (cmn_buf_put(ret, t.s + done, r.start - done) < 0 || cmn_buf_puts(ret, "[removed]") < 0)
+        if (cmn_buf_put(ret, t.s + done, r.start - done) < 0 ||
+            cmn_buf_puts(ret, substitute(t, r)) < 0)
             return -ENOMEM;
         (*removed)++;
         done = r.end;

@@ -1,4 +1,5 @@
 /* case.c - collects what files hold into a case. */
+#include "sim/diagnose/bundle/bundle.h"
 #include "sim/diagnose/inspect/inspect.h"
 #include "sim/diagnose/reference-values.h"
 #include "sim/diagnose/replay/replay-internal.h"
@@ -212,6 +213,12 @@ void sim_case_bytes(struct sim_case *c, struct cmn_bytes data)
     (void)sim_extract(c->env, data, keep, c);
 }
 
+static void from_archive(void *ctx, const char *name, struct cmn_bytes bytes)
+{
+    (void)name;
+    sim_case_bytes(ctx, bytes);
+}
+
 static int by_name(const struct dirent **a, const struct dirent **b)
 {
     return strcmp((*a)->d_name, (*b)->d_name);
@@ -234,6 +241,8 @@ static int add_path(struct sim_case *c, const char *path, unsigned depth, struct
         auto_buf struct cmn_buf data = {0};
         if (++c->files > CASE_FILES)
             return cmn_err_set(err, E2BIG, "more than %d files", CASE_FILES);
+        if (sim_archive_name(path))
+            return sim_archive_read(path, SIM_INSPECT_MAX_BYTES, from_archive, c, err);
         r = cmn_file_read(path, SIM_INSPECT_MAX_BYTES, &data, err);
         if (r >= 0)
             sim_case_bytes(c, cmn_buf_bytes(&data));
