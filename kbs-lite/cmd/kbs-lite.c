@@ -18,15 +18,18 @@
 
 struct args {
     const char *config_file;
+    const char *capture;
     bool allow_network;
 };
 
-enum { OPT_ALLOW_NETWORK = 256 };
+enum { OPT_ALLOW_NETWORK = 256, OPT_CAPTURE };
 
 static const struct argp_option options[] = {
     {"config-file", 'c', "FILE", 0, "Configuration in TOML (default: $KBS_CONFIG_FILE)", 0},
     {"allow-test-roots-on-network", OPT_ALLOW_NETWORK, NULL, 0,
      "Listen beyond loopback although a test root is trusted", 0},
+    {"capture", OPT_CAPTURE, "DIR", 0,
+     "Write each attestation into DIR, without secrets, for cocobox replay", 0},
     {0},
 };
 
@@ -38,6 +41,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         a->config_file = arg;
     else if (key == OPT_ALLOW_NETWORK)
         a->allow_network = true;
+    else if (key == OPT_CAPTURE)
+        a->capture = arg;
     else
         return ARGP_ERR_UNKNOWN;
     return 0;
@@ -141,6 +146,18 @@ static void tell_warnings(const struct cmn_buf *warnings)
     }
 }
 
+static int start_capture(const char *dir, const struct kbs_daemon_config *c, struct kbs *kbs,
+                         struct cmn_err *err)
+{
+    auto_buf struct cmn_buf roots = {0};
+    int r = cmn_mkdir_p(dir, 0700, err);
+
+    if (r == 0 && c->test_roots)
+        r = cmn_file_read(c->test_roots, CERT_MAX, &roots, err);
+    return r < 0 ? cmn_err_wrap(err, r, "--capture")
+                 : kbs_capture_to_dir(kbs, dir, cmn_buf_bytes(&roots), err);
+}
+
 static int run(const struct args *a, const struct kbs_daemon_config *c, struct cmn_err *err)
 {
     auto_env struct cmn_env *env = NULL;
@@ -161,11 +178,14 @@ static int run(const struct args *a, const struct kbs_daemon_config *c, struct c
     }
     if (r == 0) {
         kbs_set_observer(kbs, observe, NULL);
+        if (a->capture)
+            r = start_capture(a->capture, c, kbs, err);
         (void)sigemptyset(&stop);
         (void)sigaddset(&stop, SIGINT);
         (void)sigaddset(&stop, SIGTERM);
         (void)pthread_sigmask(SIG_BLOCK, &stop, NULL);
-        r = serve(c, kbs, &stop, err);
+        if (r == 0)
+            r = serve(c, kbs, &stop, err);
     }
     kbs_free(kbs);
     return r;

@@ -10,6 +10,7 @@
 
 #include <openssl/types.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 #define KBS_SESSION_ID_CHARS 32
 #define KBS_MAX_SESSIONS     4096
@@ -42,6 +43,9 @@ struct kbs {
     struct kbs_admin_auth *admin_auth; /* NULL unless KBS_ADMIN_AUTHENTICATED */
     void (*observe)(void *ctx, const struct kbs_event *event);
     void *observe_ctx;
+    void (*capture)(void *ctx, const char *name, struct cmn_bytes bytes);
+    void *capture_ctx;
+    atomic_uint captured; /* exchanges so far */
 };
 
 /* ---- kbs.c ---- */
@@ -58,6 +62,11 @@ int kbs_store_put(struct kbs *kbs, const char *ns, const char *key, struct cmn_b
                   struct cmn_err *err) CMN_MUST_USE;
 int kbs_store_del(struct kbs *kbs, const char *ns, const char *key,
                   struct cmn_err *err) CMN_MUST_USE;
+
+/* ---- capture.c ---- */
+/* Hands an exchange that was answered to the capture, if there is one. path: below /kbs/v0/. */
+void kbs_capture(struct kbs *kbs, const char *path, const struct cmn_http_request *req,
+                 const struct cmn_http_response *resp);
 
 /* ---- session.c ---- */
 /* A fresh session, copied to *ret (token NULL). -ENOSPC: too many live ones. */
@@ -76,6 +85,9 @@ void kbs_auth(struct kbs *kbs, const struct cmn_http_request *req, struct cmn_ht
 void kbs_attest(struct kbs *kbs, const struct cmn_http_request *req,
                 struct cmn_http_response *resp);
 
+/* The runtime data of an attest request, as it is hashed. Caller owns *ret. -EBADMSG. */
+int kbs_rcar_runtime(const json_t *body, json_t **ret, struct cmn_err *err) CMN_MUST_USE;
+
 /* ---- token.c ---- */
 /*
  * Appraises the claims of a verified guest with the attestation policy and signs the EAR token.
@@ -84,6 +96,12 @@ void kbs_attest(struct kbs *kbs, const struct cmn_http_request *req,
 int kbs_token_issue(struct kbs *kbs, const struct kbs_claims *claims, const char *tee,
                     const json_t *runtime_data, const json_t *init_data_claims, char **ret,
                     struct cmn_err *err) CMN_MUST_USE;
+/* The two pieces of a token's payload: annotated evidence (runtime, init_claims may be NULL), and
+ * the submod an appraisal makes of it. NULL without memory. Caller owns them. */
+json_t *kbs_ear_evidence(const struct kbs_claims *c, const char *tee, const json_t *runtime,
+                         const json_t *init_claims);
+struct kbs_policy_appraisal;
+json_t *kbs_ear_submod(const struct kbs_policy_appraisal *a, json_t *evidence);
 /* Signature (our key) and exp with 60 s leeway. Caller owns *ret_payload. */
 int kbs_token_verify(struct kbs *kbs, const char *token, json_t **ret_payload,
                      struct cmn_err *err) CMN_MUST_USE;

@@ -272,6 +272,7 @@ void kbs_handle(struct kbs *kbs, const struct cmn_http_request *req, struct cmn_
             return;
         percent_decode(path);
         dispatch(kbs, path, req, resp);
+        kbs_capture(kbs, path, req, resp); /* dispatch cut path behind its first segment */
     }
 }
 

@@ -164,6 +164,16 @@ static int read_attestation(const json_t *body, struct attestation *ret, struct 
     return 0;
 }
 
+int kbs_rcar_runtime(const json_t *body, json_t **ret, struct cmn_err *err)
+{
+    struct attestation a = {0};
+    int r = read_attestation(body, &a, err);
+
+    if (r == 0)
+        *ret = a.runtime;
+    return r;
+}
+
 static void tell_advisories(struct kbs *kbs, const struct kbs_checks *checks)
 {
     for (size_t i = 0; i < checks->n; i++) {

@@ -51,8 +51,8 @@ const char *kbs_token_status(const json_t *payload)
 }
 
 /* Members in the order of the alphabet, as upstream's sorted map prints them. */
-static json_t *evidence_of(const struct kbs_claims *c, const char *tee, const json_t *runtime,
-                           const json_t *init_claims)
+json_t *kbs_ear_evidence(const struct kbs_claims *c, const char *tee, const json_t *runtime,
+                         const json_t *init_claims)
 {
     json_t *e = json_object();
     int bad = 0;
@@ -64,7 +64,7 @@ static json_t *evidence_of(const struct kbs_claims *c, const char *tee, const js
     }
     if (c->report_data) {
         bad |= json_object_set_new(e, "report_data", json_string(c->report_data));
-        bad |= json_object_set(e, "runtime_data_claims", (json_t *)runtime);
+        bad |= runtime && json_object_set(e, "runtime_data_claims", (json_t *)runtime);
     }
     bad |= json_object_set(e, tee, c->claims);
     if (bad) {
@@ -93,7 +93,7 @@ static int appraise(struct kbs *kbs, const json_t *evidence, struct kbs_policy_a
 
 /* The policy's extensions become members of their names (ear.trustee.identifiers, by the default).
  */
-static json_t *submod_of(const struct kbs_policy_appraisal *a, json_t *evidence)
+json_t *kbs_ear_submod(const struct kbs_policy_appraisal *a, json_t *evidence)
 {
     size_t i;
     json_t *e, *submod = json_pack("{s:s, s:O, s:s, s:O}", "ear.status", status_of(a->trust_claims),
@@ -141,9 +141,9 @@ int kbs_token_issue(struct kbs *kbs, const struct kbs_claims *claims, const char
                     struct cmn_err *err)
 {
     struct kbs_policy_appraisal a = {0};
-    auto_json json_t *evidence = evidence_of(claims, tee, runtime_data, init_data_claims);
+    auto_json json_t *evidence = kbs_ear_evidence(claims, tee, runtime_data, init_data_claims);
     int r = evidence ? appraise(kbs, evidence, &a, err) : cmn_err_set(err, ENOMEM, "no memory");
-    auto_json json_t *submod = r == 0 ? submod_of(&a, evidence) : NULL;
+    auto_json json_t *submod = r == 0 ? kbs_ear_submod(&a, evidence) : NULL;
 
     if (r == 0)
         r = submod ? sign(kbs, submod, ret, err) : cmn_err_set(err, ENOMEM, "no memory");

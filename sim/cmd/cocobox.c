@@ -22,6 +22,11 @@ static const struct command {
     {"host", "check what this host can run (host check)", sim_cmd_host},
     {"image", "encrypt a container image (image encrypt)", sim_cmd_image},
     {"reasons", "explain the reason codes", sim_cmd_reasons},
+    {"why", "name the likely causes in a log", sim_cmd_why},
+    {"inspect", "tell what a file holds, field by field", sim_cmd_inspect},
+    {"lint", "find mistakes in configuration", sim_cmd_lint},
+    {"replay", "judge an attestation again, offline", sim_cmd_replay},
+    {"bundle", "put a case into one folder, without secrets (bundle from)", sim_cmd_bundle},
 };
 
 static void help(FILE *out)
