@@ -20,7 +20,7 @@ struct sim_wiring { /* pairs of ends: [0] ours, [1] the machine's */
 
 /* Starts the machine's process with the ends [1] and the configuration; all stay the caller's. */
 typedef int sim_machine_spawn(struct cmn_supervisor *sup, const struct sim_machine_config *config,
-                              const struct sim_wiring *w, struct cmn_process **ret,
+                              const struct sim_wiring *w, void *ctx, struct cmn_process **ret,
                               struct cmn_err *err);
 
 /*
@@ -29,7 +29,8 @@ typedef int sim_machine_spawn(struct cmn_supervisor *sup, const struct sim_machi
  */
 int sim_machine_start_process(const struct sim_backend *backend, struct cmn_supervisor *sup,
                               const struct sim_machine_config *config, sim_machine_spawn *spawn,
-                              struct sim_machine **ret, struct cmn_err *err) CMN_MUST_USE;
+                              void *ctx, struct sim_machine **ret,
+                              struct cmn_err *err) CMN_MUST_USE;
 int sim_machine_stop_process(struct sim_machine *m, unsigned timeout_ms, int *ret_status,
                              struct cmn_err *err);
 

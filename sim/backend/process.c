@@ -2,12 +2,14 @@
 #include "sim/backend/backend-internal.h"
 
 static int spawn(struct cmn_supervisor *sup, const struct sim_machine_config *config,
-                 const struct sim_wiring *w, struct cmn_process **ret, struct cmn_err *err)
+                 const struct sim_wiring *w, void *ctx, struct cmn_process **ret,
+                 struct cmn_err *err)
 {
     const char *argv[] = {"cocobox-machine", NULL};
     const char *paths[] = {config->guest_bin_dir, NULL};
     const int fds[] = {w->answer[1], w->config, w->agent[1]};
 
+    (void)ctx;
     return cmn_supervisor_spawn(sup,
                                 &(struct cmn_spawn){.argv = argv,
                                                     .exe_dir = config->guest_bin_dir,
@@ -24,7 +26,7 @@ static int process_start(const struct sim_backend *backend, struct cmn_superviso
                          const struct sim_machine_config *config, struct sim_machine **ret,
                          struct cmn_err *err)
 {
-    return sim_machine_start_process(backend, sup, config, spawn, ret, err);
+    return sim_machine_start_process(backend, sup, config, spawn, NULL, ret, err);
 }
 
 const struct sim_backend sim_backend_process = {

@@ -75,6 +75,7 @@ static int await_answer(struct sim_machine *m, int sock, const struct sim_machin
     answer.step[sizeof(answer.step) - 1] = '\0';
     if (answer.r < 0)
         return cmn_err_set(err, -answer.r, "machine: %s: %s", answer.step, strerror(-answer.r));
+    (void)snprintf(m->accelerator, sizeof(m->accelerator), "%.7s", answer.step);
     if (n_fds != config->n_listeners)
         return cmn_err_set(err, EBADMSG, "the machine gave %zu listeners, want %zu", n_fds,
                            config->n_listeners);
@@ -102,7 +103,7 @@ int sim_machine_stop_process(struct sim_machine *m, unsigned timeout_ms, int *re
 
 int sim_machine_start_process(const struct sim_backend *backend, struct cmn_supervisor *sup,
                               const struct sim_machine_config *config, sim_machine_spawn *spawn,
-                              struct sim_machine **ret, struct cmn_err *err)
+                              void *ctx, struct sim_machine **ret, struct cmn_err *err)
 {
     auto_wiring struct sim_wiring w = {{-1, -1}, {-1, -1}, {-1, -1}, -1};
 
@@ -117,7 +118,7 @@ int sim_machine_start_process(const struct sim_backend *backend, struct cmn_supe
         r = wire(&w, err);
     }
     if (r == 0)
-        r = spawn(sup, config, &w, &m->process, err);
+        r = spawn(sup, config, &w, ctx, &m->process, err);
     wiring_close(&w, 1); /* so that we see the end when the machine ends */
     if (r == 0)
         r = await_answer(m, w.answer[0], config, err);

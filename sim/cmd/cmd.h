@@ -48,7 +48,34 @@ char *sim_path_fixture_script(void);
 /* Folder of the scenarios that come with cocobox; NULL when there is none. */
 char *sim_path_scenarios(void);
 
+/* ---- vm-machine.c: what a run in the vm backend needs from this host ---- */
+
+struct sim_vm_opts {
+    const char *kernel;    /* of --kernel; NULL: the distribution's */
+    const char *guest_dir; /* of --guest-dir; NULL: none */
+};
+
+struct sim_vm_machine {
+    char *image_dir, *emulator;
+    bool kvm;
+};
+
+/*
+ * Finds QEMU, makes the guest image if there is none of these programs yet (its progress goes to
+ * stderr), and tries KVM. host.tool-missing, host.guest-image.
+ */
+int sim_vm_machine_find(const char *cache_dir, const char *guest_bin_dir,
+                        const struct sim_vm_opts *opts, struct sim_vm_machine *ret,
+                        struct cmn_err *err) CMN_MUST_USE;
+void sim_vm_machine_done(struct sim_vm_machine *vm);
+
+/* The script of paths.c's kind that makes the image; NULL when there is none. */
+char *sim_path_image_script(void);
+
 /* ---- host-check.c ---- */
+
+/* A program in PATH, or where system programs are. */
+bool sim_host_find_program(const char *name, char *out, size_t cap);
 
 struct sim_host_check {
     const char *name; /* "user-namespaces", "kvm", ... */

@@ -23,8 +23,7 @@ static void first_line(const char *path, char *out, size_t cap)
                        (const char *)b.data);
 }
 
-/* A program in PATH, or where system programs are. */
-static bool find_program(const char *name, char *out, size_t cap)
+bool sim_host_find_program(const char *name, char *out, size_t cap)
 {
     const char *path = getenv("PATH");
     auto_free char *all = NULL;
@@ -83,7 +82,7 @@ static struct sim_host_check program(const char *name, const char *file, bool ne
 {
     struct sim_host_check c = {.name = name, .needed = needed, .for_what = for_what};
 
-    c.ok = find_program(file, c.found, sizeof(c.found));
+    c.ok = sim_host_find_program(file, c.found, sizeof(c.found));
     if (!c.ok)
         (void)snprintf(c.hint, sizeof(c.hint), "%s", hint);
     return c;

@@ -27,7 +27,16 @@ static void launch(const struct sim_report *rep, const struct sim_event *e, char
 
 static void machine(const struct sim_report *rep, const struct sim_event *e, char *out, size_t cap)
 {
+    const char *accelerator = cmn_json_str(e->details, "accelerator");
+
     (void)rep;
+    if (accelerator) {
+        (void)snprintf(
+            out, cap,
+            "guest in QEMU, %s (backend %s); no network, it reaches KBS and registry only",
+            strcmp(accelerator, "kvm") == 0 ? "on KVM" : "emulated (TCG)", str(e, "backend"));
+        return;
+    }
     (void)snprintf(
         out, cap,
         "guest in fresh namespaces (backend %s, ids %s); it reaches KBS and registry only",

@@ -1,7 +1,7 @@
 /*
- * launch.c - the launch as the PSP sees it. In the process backend no firmware or kernel is loaded,
- * so what is measured is what makes this guest this guest: its command line and shape, and its
- * programs.
+ * launch.c - the launch as the PSP sees it. No firmware is loaded, so what is measured is what
+ * makes this guest this guest: its command line and shape, its programs and, in the vm backend,
+ * kernel and initramfs.
  */
 #include "common/enc/enc.h"
 #include "sim/run/run-internal.h"
@@ -18,6 +18,7 @@ enum { PAGE = 4096 };
 
 #define GPA_SHAPE    0x100000u
 #define GPA_PROGRAMS 0x101000u
+#define GPA_BOOT     0x102000u
 
 static int measure(struct sim_run *run, const struct sim_guest_spec *g, struct ftee_psp *psp,
                    struct cmn_err *err)
@@ -33,7 +34,12 @@ static int measure(struct sim_run *run, const struct sim_guest_spec *g, struct f
         return r;
     memset(page, 0, sizeof(page));
     (void)snprintf((char *)page, PAGE, "programs=%s\n", hex);
-    return ftee_psp_launch_update(psp, FTEE_PAGE_NORMAL, GPA_PROGRAMS, page, err);
+    r = ftee_psp_launch_update(psp, FTEE_PAGE_NORMAL, GPA_PROGRAMS, page, err);
+    if (r < 0 || !run->vm_boot)
+        return r;
+    memset(page, 0, sizeof(page));
+    (void)snprintf((char *)page, PAGE, "%s", run->vm_boot);
+    return ftee_psp_launch_update(psp, FTEE_PAGE_NORMAL, GPA_BOOT, page, err);
 }
 
 /* The guest on the machine of its scenario, launched but for its finish. */
@@ -174,6 +180,8 @@ int sim_run_launch(struct sim_run *run, struct cmn_err *err)
 
     if (r == 0)
         r = make_initdata(run, err);
+    if (r == 0 && sim_run_is_vm(run))
+        r = sim_run_vm_boot(run, err);
     if (r == 0 && g->tee == SIM_TEE_SNP) {
         r = sim_run_programs_digest(run, run->programs, err);
         if (r == 0)

@@ -198,9 +198,10 @@ static int create_peer_pod(struct sim_run *run, struct cmn_err *err)
     if (r < 0)
         return r;
     done(run, SIM_PHASE_CREATE_PEER_POD, "machine",
-         json_pack("{s:s, s:s, s:i}", "backend", run->machine->backend->name, "id_mode",
+         json_pack("{s:s, s:s, s:i, s:s*}", "backend", run->machine->backend->name, "id_mode",
                    cmn_id_mode_name(cmn_supervisor_id_mode(run->sup)), "ids",
-                   (int)cmn_supervisor_id_count(run->sup)));
+                   (int)cmn_supervisor_id_count(run->sup), "accelerator",
+                   run->machine->accelerator[0] ? run->machine->accelerator : NULL));
     return 0;
 }
 
@@ -236,6 +237,7 @@ static void free_rest(struct sim_run *run)
     ftee_psp_free(run->psp);
     ftee_ca_free(run->ca);
     sim_initdata_done(&run->initdata);
+    free(run->vm_boot);
     json_decref(run->first_evidence);
     sim_event_free(run->cause);
     for (size_t i = 0; run->outputs && i < run->plan->pod.n_containers; i++)
@@ -248,7 +250,8 @@ static void free_rest(struct sim_run *run)
 
 static int run_all(struct sim_run *run, struct sim_verdict *ret, struct cmn_err *err)
 {
-    const char *const paths[] = {run->opts->guest_bin_dir, NULL};
+    const char *const paths[] = {run->opts->guest_bin_dir,
+                                 run->opts->vm ? run->opts->vm->image_dir : NULL, NULL};
     struct failure f = {0};
     struct cmn_err left = {0};
     int r = cmn_supervisor_start(&(struct cmn_supervisor_opts){.paths = paths}, &run->sup, err);

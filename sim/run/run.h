@@ -19,9 +19,16 @@
 #include "sim/event/event.h"
 #include "sim/scenario/plan.h"
 
+struct sim_run_vm {        /* for backend "vm" */
+    const char *image_dir; /* as scripts/build-guest-image makes it */
+    const char *emulator;  /* absolute path of QEMU */
+    bool kvm;              /* known to work */
+};
+
 struct sim_run_opts {
-    struct cmn_env *env;   /* seeded: the run repeats byte for byte */
-    const char *backend;   /* NULL: "process" */
+    struct cmn_env *env; /* seeded: the run repeats byte for byte */
+    const char *backend; /* NULL: "process" */
+    const struct sim_run_vm *vm;
     const char *cache_dir; /* keeps the test chain and image fixtures */
     const char *guest_bin_dir;
     const char *fixture_script; /* makes a missing image fixture: SCRIPT NAME FOLDER; NULL: none */

@@ -38,7 +38,7 @@ enum machine_tag {
 
 struct machine_answer { /* with the listeners' fds in the order of their records if r is 0 */
     int32_t r;          /* 0 or -errno */
-    char step[252];     /* what failed */
+    char step[252]; /* what failed; if nothing did, what the guest runs on: "kvm", "tcg" or "" */
 };
 
 struct machine_blob {
