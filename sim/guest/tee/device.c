@@ -43,6 +43,14 @@ int tee_device_request(struct tee_device *d, uint8_t type, struct cmn_bytes body
     return r;
 }
 
+/* A hypervisor says so before the PSP is asked; so do we, once the length is known. */
+static int too_small(const struct tee_device *d, uint32_t *ret_need, uint64_t *exitinfo2)
+{
+    *ret_need = (uint32_t)(d->table_len + TEE_PAGE - 1) / TEE_PAGE * TEE_PAGE;
+    *exitinfo2 = TEE_EXIT_BAD_LEN;
+    return -EIO;
+}
+
 int tee_device_ext_report(struct tee_device *d, const uint8_t req[SNP_REPORT_REQ_BYTES],
                           uint8_t resp[4000], uint8_t *certs, uint32_t certs_len,
                           uint32_t *ret_need, uint64_t *exitinfo2)
@@ -54,15 +62,15 @@ int tee_device_ext_report(struct tee_device *d, const uint8_t req[SNP_REPORT_REQ
         return r;
     if (certs_len % TEE_PAGE || certs_len > TEE_CERTS_MAX)
         return -EINVAL;
+    if (certs_len < d->table_len)
+        return too_small(d, ret_need, exitinfo2);
     if (d->call(d->ctx, SNP_MSG_REPORT_REQ, cmn_bytes(req, SNP_REPORT_REQ_BYTES), &answer, &table,
                 NULL) < 0 ||
         table.len > TEE_CERTS_MAX)
         return fail_for_good(d);
-    if (table.len > certs_len) {
-        *ret_need = (uint32_t)(table.len + TEE_PAGE - 1) / TEE_PAGE * TEE_PAGE;
-        *exitinfo2 = TEE_EXIT_BAD_LEN;
-        return -EIO;
-    }
+    d->table_len = table.len;
+    if (table.len > certs_len)
+        return too_small(d, ret_need, exitinfo2);
     r = copy_answer(d, &answer, resp, 4000);
     if (r < 0)
         return r;

@@ -33,7 +33,8 @@ typedef int tee_call(void *ctx, uint8_t type, struct cmn_bytes body, struct cmn_
 struct tee_device {
     tee_call *call;
     void *ctx;
-    bool vmpck_gone; /* after a failure that may have spent a sequence number: -ENOTTY */
+    size_t table_len; /* of the certificates, as far as is known */
+    bool vmpck_gone;  /* after a failure that may have spent a sequence number: -ENOTTY */
 };
 
 /*
