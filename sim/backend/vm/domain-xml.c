@@ -98,6 +98,23 @@ static void write_devices(struct out *o, const struct vm_shape *s)
     close_tag(o);
 }
 
+/* Without a source of random numbers an emulated guest's first getrandom() waits for seconds. */
+static void write_cpu(struct out *o, const struct vm_shape *s)
+{
+    open_tag(o, "cpu");
+    attribute(o, "mode", s->kvm ? "host-passthrough" : "custom");
+    attribute(o, "check", "none");
+    if (!s->kvm) {
+        attribute(o, "match", "exact");
+        text_tag(o, "model", "qemu64");
+        open_tag(o, "feature");
+        attribute(o, "policy", "require");
+        attribute(o, "name", "rdrand");
+        close_tag(o);
+    }
+    close_tag(o);
+}
+
 static void write_domain(struct out *o, const struct vm_shape *s)
 {
     char number[32];
@@ -116,8 +133,7 @@ static void write_domain(struct out *o, const struct vm_shape *s)
     open_tag(o, "features");
     empty_tag(o, "acpi", NULL, NULL);
     close_tag(o);
-    if (s->kvm)
-        empty_tag(o, "cpu", "mode", "host-passthrough");
+    write_cpu(o, s);
     /* a guest that panics reboots (panic=-1), and a reboot ends it: one run, one boot */
     text_tag(o, "on_poweroff", "destroy");
     text_tag(o, "on_reboot", "destroy");
