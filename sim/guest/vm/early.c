@@ -33,6 +33,10 @@ void vm_mount_all(void)
 {
     (void)umask(022);
     ordinary_root();
+    /* images are unpacked here; half of the memory, which is usual for a tmpfs, would be too little
+     */
+    if (mount(NULL, "/", NULL, MS_REMOUNT, "size=90%") < 0)
+        vm_say("the root stays small: %s", strerror(errno));
     must_mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
     must_mount("sysfs", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
     must_mount("devtmpfs", "/dev", "devtmpfs", MS_NOSUID, "mode=0755");
