@@ -154,6 +154,8 @@ def independent_clients():
         "padding": 0, "vmpl3": 0, "vmpl3_in_report": 3, "vmpl4": 0, "vmpl4_status": 0x16,
         "ext_no_room": errno.EIO, "ext_exitinfo2": 1 << 32, "ext": 0, "ext_odd_len": errno.EINVAL,
         "ext_long_len": errno.EINVAL, "ext_bad_address": errno.EFAULT,
+        "key": 0, "key_again": 0, "key_other": 0, "key_is_some": 1, "key_same": 1, "key_differs": 1,
+        "key_vmpl4": 0x16, "key_reserved_field": 0x16,
     }
     equal({k: d.get(k) for k in want}, want, "client.sev-guest")
     check(d["ext_need"] % 4096 == 0 and 0 < d["ext_need"] <= 0x4000, "certificates in whole pages")
