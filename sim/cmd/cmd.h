@@ -80,13 +80,14 @@ bool sim_host_find_program(const char *name, char *out, size_t cap);
 struct sim_host_check {
     const char *name; /* "user-namespaces", "kvm", ... */
     bool ok;
+    bool warn;   /* works, but see the hint */
     bool needed; /* nothing runs without it */
     const char *for_what;
     char found[256];
     char hint[384]; /* what to do when not ok */
 };
 
-enum { SIM_HOST_CHECKS = 12 };
+enum { SIM_HOST_CHECKS = 24 };
 
 /* Probes all; the caller is single-threaded. Returns how many. */
 size_t sim_host_check_all(struct sim_host_check out[SIM_HOST_CHECKS]);

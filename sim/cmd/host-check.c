@@ -2,6 +2,7 @@
 #include "common/proc/supervisor.h"
 #include "sim/cmd/cmd.h"
 #include "sim/cmd/kvm-probe.h"
+#include "sim/cmd/snp-host.h"
 
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -91,8 +92,11 @@ static struct sim_host_check program(const char *name, const char *file, bool ne
 static struct sim_host_check check_kvm(void)
 {
     struct sim_host_check c = {.name = "kvm", .for_what = "fast guests of the vm backend"};
+    char emulator[4096];
 
     c.ok = sim_kvm_works(KVM_PROBE_MS, c.found, sizeof(c.found));
+    if (c.ok && sim_host_find_program("qemu-system-x86_64", emulator, sizeof(emulator)))
+        c.ok = sim_kvm_works_in_qemu(emulator, KVM_PROBE_MS, c.found, sizeof(c.found));
     if (!c.ok)
         (void)snprintf(
             c.hint, sizeof(c.hint),
@@ -127,16 +131,19 @@ static struct sim_host_check check_libvirt(void)
     return c;
 }
 
+/* All rows in one, as a scenario's need. */
 static struct sim_host_check check_snp(void)
 {
-    struct sim_host_check c = {.name = "snp", .for_what = "the snp backend: real hardware"};
-    char line[16];
+    struct sim_host_check rows[SIM_SNP_ROWS],
+        c = {.name = "snp", .for_what = "the snp backend: real hardware"};
+    const struct sim_host_check *missing =
+        sim_snp_host_missing(rows, sim_snp_host_check(&sim_snp_this_host, rows));
 
-    first_line("/sys/module/kvm_amd/parameters/sev_snp", line, sizeof(line));
-    c.ok = line[0] == 'Y' || line[0] == '1';
-    (void)snprintf(c.found, sizeof(c.found), "kvm_amd sev_snp: %s", line[0] ? line : "absent");
-    if (!c.ok)
-        (void)snprintf(c.hint, sizeof(c.hint), "only an AMD EPYC host with SEV-SNP enabled has it");
+    c.ok = !missing;
+    (void)snprintf(c.found, sizeof(c.found), "%.200s",
+                   missing ? missing->found : "all that SNP guests need");
+    if (missing)
+        (void)snprintf(c.hint, sizeof(c.hint), "%.380s", missing->hint);
     return c;
 }
 
@@ -156,8 +163,7 @@ size_t sim_host_check_all(struct sim_host_check out[SIM_HOST_CHECKS])
                        "install qemu-system-x86 (Fedora: qemu-kvm)");
     out[n++] = check_libvirt();
     out[n++] = program("tpm", "swtpm", false, "scenarios with a vTPM", "install swtpm");
-    out[n++] = check_snp();
-    return n;
+    return n + sim_snp_host_check(&sim_snp_this_host, out + n);
 }
 
 bool sim_host_has(const char *need, char *why, size_t cap)

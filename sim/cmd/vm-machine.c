@@ -26,7 +26,7 @@ static const char *const programs[] = {
 /* ---- KVM ---- */
 
 /* A probe of a KVM that hangs costs seconds: its result holds until the next boot. */
-static bool kvm_works(const char *cache_dir)
+static bool kvm_works(const char *cache_dir, const char *emulator)
 {
     auto_buf struct cmn_buf boot = {0}, kept = {0}, now = {0};
     auto_free char *file = NULL;
@@ -40,7 +40,8 @@ static bool kvm_works(const char *cache_dir)
     if (boot.len && cmn_file_read(file, 256, &kept, NULL) == 0 && kept.len == boot.len + 1 &&
         memcmp(kept.data, boot.data, boot.len) == 0)
         return kept.data[boot.len] == 'y';
-    bool works = sim_kvm_works(KVM_PROBE_MS, found, sizeof(found));
+    bool works = sim_kvm_works(KVM_PROBE_MS, found, sizeof(found)) &&
+                 sim_kvm_works_in_qemu(emulator, KVM_PROBE_MS, found, sizeof(found));
     if (cmn_buf_put(&now, boot.data, boot.len) == 0 && cmn_buf_puts(&now, works ? "y" : "n") == 0)
         CMN_IGNORE(cmn_file_write(file, now.data, now.len, 0600, NULL));
     return works;
@@ -178,7 +179,7 @@ int sim_vm_machine_find(const char *cache_dir, const char *guest_bin_dir,
         sim_vm_machine_done(&vm);
         return r;
     }
-    vm.kvm = kvm_works(cache_dir);
+    vm.kvm = kvm_works(cache_dir, emulator);
     *ret = vm;
     return 0;
 }
