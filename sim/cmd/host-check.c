@@ -24,23 +24,6 @@ static void first_line(const char *path, char *out, size_t cap)
                        (const char *)b.data);
 }
 
-bool sim_host_find_program(const char *name, char *out, size_t cap)
-{
-    const char *path = getenv("PATH");
-    auto_free char *all = NULL;
-    char *save = NULL;
-
-    if (asprintf(&all, "%s:/usr/sbin:/sbin:/usr/libexec", path ? path : "/usr/bin:/bin") < 0)
-        return false;
-    for (char *dir = strtok_r(all, ":", &save); dir; dir = strtok_r(NULL, ":", &save)) {
-        (void)snprintf(out, cap, "%s/%s", dir, name);
-        if (access(out, X_OK) == 0)
-            return true;
-    }
-    (void)snprintf(out, cap, "not found");
-    return false;
-}
-
 /* The real thing: a supervisor in namespaces of its own, started and ended. */
 static void check_userns(struct sim_host_check *c, struct sim_host_check *ids)
 {
