@@ -51,9 +51,15 @@ static void write_os(struct out *o, const struct vm_shape *s)
     open_tag(o, "os");
     open_tag(o, "type");
     attribute(o, "arch", "x86_64");
-    attribute(o, "machine", "pc");
+    attribute(o, "machine", s->snp ? "q35" : "pc");
     text(o, "hvm");
     close_tag(o);
+    if (s->snp) { /* QEMU refuses SNP with flash: its memory has no read-only slots */
+        open_tag(o, "loader");
+        attribute(o, "type", "rom");
+        text(o, s->snp->firmware);
+        close_tag(o);
+    }
     text_tag(o, "kernel", s->kernel);
     text_tag(o, "initrd", s->initrd);
     text_tag(o, "cmdline", s->cmdline);
@@ -88,6 +94,13 @@ static void write_devices(struct out *o, const struct vm_shape *s)
     attribute(o, "type", "usb");
     attribute(o, "model", "none");
     close_tag(o);
+    if (s->snp) { /* its memory is encrypted: devices go through bounce buffers */
+        open_tag(o, "controller");
+        attribute(o, "type", "virtio-serial");
+        attribute(o, "index", "0");
+        empty_tag(o, "driver", "iommu", "on");
+        close_tag(o);
+    }
     open_tag(o, "serial");
     attribute(o, "type", "unix");
     write_unix(o, VM_SERIAL);
@@ -102,9 +115,12 @@ static void write_devices(struct out *o, const struct vm_shape *s)
 static void write_cpu(struct out *o, const struct vm_shape *s)
 {
     open_tag(o, "cpu");
-    attribute(o, "mode", s->kvm ? "host-passthrough" : "custom");
+    attribute(o, "mode", s->kvm && !s->snp ? "host-passthrough" : "custom");
     attribute(o, "check", "none");
-    if (!s->kvm) {
+    if (s->snp) { /* the model is measured: it must not depend on the host */
+        attribute(o, "match", "exact");
+        text_tag(o, "model", "EPYC-v4");
+    } else if (!s->kvm) {
         attribute(o, "match", "exact");
         text_tag(o, "model", "qemu64");
         open_tag(o, "feature");
@@ -115,12 +131,39 @@ static void write_cpu(struct out *o, const struct vm_shape *s)
     close_tag(o);
 }
 
+static void write_memory_backing(struct out *o)
+{
+    open_tag(o, "memoryBacking");
+    empty_tag(o, "source", "type", "memfd");
+    empty_tag(o, "access", "mode", "shared");
+    close_tag(o);
+}
+
+/* C-bit position and physical bits are left to libvirt, which asks the host. */
+static void write_launch_security(struct out *o, const struct vm_snp *snp)
+{
+    char policy[24];
+
+    open_tag(o, "launchSecurity");
+    attribute(o, "type", "sev-snp");
+    attribute(o, "kernelHashes", "yes");
+    (void)snprintf(policy, sizeof(policy), "0x%08llx", (unsigned long long)snp->policy);
+    text_tag(o, "policy", policy);
+    if (snp->id_block) {
+        text_tag(o, "idBlock", snp->id_block);
+        text_tag(o, "idAuth", snp->id_auth);
+    }
+    if (snp->host_data)
+        text_tag(o, "hostData", snp->host_data);
+    close_tag(o);
+}
+
 static void write_domain(struct out *o, const struct vm_shape *s)
 {
     char number[32];
 
     open_tag(o, "domain");
-    attribute(o, "type", s->kvm ? "kvm" : "qemu");
+    attribute(o, "type", s->kvm || s->snp ? "kvm" : "qemu");
     text_tag(o, "name", s->name);
     (void)snprintf(number, sizeof(number), "%llu", (unsigned long long)s->memory_mib);
     open_tag(o, "memory");
@@ -129,6 +172,8 @@ static void write_domain(struct out *o, const struct vm_shape *s)
     close_tag(o);
     (void)snprintf(number, sizeof(number), "%u", s->vcpus);
     text_tag(o, "vcpu", number);
+    if (s->snp)
+        write_memory_backing(o);
     write_os(o, s);
     open_tag(o, "features");
     empty_tag(o, "acpi", NULL, NULL);
@@ -139,6 +184,8 @@ static void write_domain(struct out *o, const struct vm_shape *s)
     text_tag(o, "on_reboot", "destroy");
     text_tag(o, "on_crash", "destroy");
     write_devices(o, s);
+    if (s->snp)
+        write_launch_security(o, s->snp);
     close_tag(o);
 }
 
@@ -157,6 +204,10 @@ int vm_domain_xml(const struct vm_shape *shape, struct cmn_buf *ret, struct cmn_
         strchr(shape->cmdline, '\n'))
         return cmn_err_set(err, EINVAL,
                            "the kernel's command line has control characters or is no UTF-8");
+    if (shape->snp && (!shape->snp->firmware || !shape->snp->id_block != !shape->snp->id_auth))
+        return cmn_err_set(err, EINVAL, "%s",
+                           shape->snp->firmware ? "an ID block goes with its authentication only"
+                                                : "a SNP guest needs a firmware");
     xmlBufferPtr buffer = xmlBufferCreate();
     struct out o = {.w = buffer ? xmlNewTextWriterMemory(buffer, 0) : NULL};
     if (!o.w) {

@@ -119,7 +119,7 @@ static int start(struct options *o, struct vm_domain **ret, struct vm_link *link
                  int listeners[MACHINE_LISTENERS_MAX], struct cmn_err *err)
 {
     char path[64];
-    int r = vm_place_make(&o->shape.kvm, err);
+    int r = vm_place_make(&o->shape.kvm, o->shape.snp != NULL, err);
 
     for (size_t i = 0; r == 0 && i < o->listeners; i++) {
         vm_socket_path(i, path, sizeof(path));

@@ -33,7 +33,7 @@ static int attach(int tree, const char *path)
 
 /* libvirt asks a QEMU with KVM again and again what it can; where KVM opens and then hangs that
  * takes a minute. So /dev/kvm is there only if it works. */
-static int make_dev(bool kvm, struct cmn_err *err)
+static int make_dev(bool kvm, bool snp, struct cmn_err *err)
 {
     const char *const nodes[NODES_MAX] = {"/dev/null",
                                           "/dev/zero",
@@ -41,7 +41,8 @@ static int make_dev(bool kvm, struct cmn_err *err)
                                           "/dev/random",
                                           "/dev/urandom",
                                           "/dev/tty",
-                                          kvm ? "/dev/kvm" : NULL};
+                                          kvm ? "/dev/kvm" : NULL,
+                                          snp ? "/dev/sev" : NULL};
     int trees[NODES_MAX] = {0};
 
     for (size_t i = 0; i < NODES_MAX; i++)
@@ -123,7 +124,7 @@ static bool may_open_kvm(void)
     return fd >= 0;
 }
 
-int vm_place_make(bool *kvm, struct cmn_err *err)
+int vm_place_make(bool *kvm, bool snp, struct cmn_err *err)
 {
     int image = open_tree(VM_IMAGE_FD, "");
 
@@ -132,7 +133,7 @@ int vm_place_make(bool *kvm, struct cmn_err *err)
     if (unshare(CLONE_NEWNS | CLONE_NEWNET) < 0)
         return cmn_err_set(err, errno, "cannot make namespaces: %s", strerror(errno));
     *kvm = *kvm && may_open_kvm();
-    int r = make_dev(*kvm, err);
+    int r = make_dev(*kvm, snp, err);
     if (r == 0)
         r = make_tmp(image, err);
     return r < 0 ? r : take_user(err);

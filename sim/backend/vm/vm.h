@@ -28,6 +28,15 @@ enum { VM_ANSWER_FD = 3, VM_CONFIG_FD, VM_AGENT_FD, VM_CAPS_FD, VM_IMAGE_FD };
 #define VM_EMULATOR "qemu-system-x86_64"
 #define VM_CAPS_MAX (4u << 20)
 
+struct vm_snp { /* a guest on a real SEV-SNP processor; texts may be NULL */
+    uint64_t policy;
+    const char
+        *firmware; /* absolute path of an AmdSev OVMF, loaded as ROM: nothing of it is kept */
+    const char *host_data; /* base64 of 32 bytes */
+    const char *id_block;  /* base64 of 96 bytes; only with id_auth */
+    const char *id_auth;   /* base64 of 4096 bytes */
+};
+
 struct vm_shape {
     const char *name;
     const char *emulator; /* absolute path */
@@ -37,13 +46,15 @@ struct vm_shape {
     uint64_t memory_mib;
     unsigned vcpus;
     bool kvm;
+    const struct vm_snp *snp; /* NULL: a plain guest */
 };
 
 /* place.c: namespaces, the tmpfs, /dev without a KVM that is not wanted; ids. */
-/* *kvm becomes false when the user of this place may not open /dev/kvm. */
-int vm_place_make(bool *kvm, struct cmn_err *err) CMN_MUST_USE;
+/* *kvm becomes false when the user of this place may not open /dev/kvm. snp: /dev/sev is wanted. */
+int vm_place_make(bool *kvm, bool snp, struct cmn_err *err) CMN_MUST_USE;
 
-/* domain-xml.c: the domain as libvirt's XML, text owned by ret. -EINVAL: not sayable in XML. */
+/* domain-xml.c: the domain as libvirt's XML, text owned by ret. -EINVAL: not sayable in XML, or
+ * half an ID block. Source of the SNP form: libvirt 10.5 docs/formatdomain, launchSecurity. */
 int vm_domain_xml(const struct vm_shape *shape, struct cmn_buf *ret,
                   struct cmn_err *err) CMN_MUST_USE;
 
