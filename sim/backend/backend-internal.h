@@ -6,6 +6,7 @@
 
 extern const struct sim_backend sim_backend_process; /* namespaces of this host */
 extern const struct sim_backend sim_backend_vm;      /* QEMU through libvirt */
+extern const struct sim_backend sim_backend_snp;     /* the same, on a SEV-SNP processor */
 
 /* The configuration as a file of machine.h's records; returns its fd. -EINVAL, -E2BIG, -EFBIG. */
 int sim_machine_config_file(const struct sim_machine_config *config,

@@ -31,13 +31,16 @@ struct sim_host { /* a line of the guest's /etc/hosts */
     const char *name;
 };
 
-struct sim_vm_config {     /* of backend "vm" */
+struct sim_vm_config {     /* of backends "vm" and "snp" */
     const char *image_dir; /* vmlinuz and initramfs; must be one of the supervisor's paths */
     const char *emulator;  /* absolute path of QEMU */
     const char *cmdline;   /* of the kernel, whole */
     uint64_t memory_bytes;
     unsigned vcpus;
-    bool kvm;              /* it is known to work */
+    bool kvm;                  /* it is known to work */
+    const char *snp_firmware;  /* NULL: no SEV-SNP; else an AmdSev OVMF */
+    const char *snp_host_data; /* base64 of 32 bytes */
+    uint64_t snp_policy;
     const char *caps_file; /* where libvirt's knowledge of the emulator is kept between runs */
 };
 
@@ -83,7 +86,7 @@ struct sim_backend {
                 struct cmn_err *err);
 };
 
-/* "process" or "vm"; NULL if there is no such backend. */
+/* "process", "vm" or "snp"; NULL if there is no such backend. */
 const struct sim_backend *sim_backend_find(const char *name);
 
 /* The fd of a listener, now the caller's; -1 if there is none of this name (any more). */

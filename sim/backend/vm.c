@@ -1,4 +1,5 @@
-/* vm.c - backend "vm": a guest in QEMU, through libvirt. What it runs in is cocobox-vm. */
+/* vm.c - backends "vm" and "snp": a guest in QEMU, through libvirt. What it runs in is cocobox-vm.
+ */
 #include "sim/backend/backend-internal.h"
 
 #include <fcntl.h>
@@ -50,16 +51,32 @@ static int spawn(struct cmn_supervisor *sup, const struct sim_machine_config *co
 {
     const struct sim_vm_config *vm = config->vm;
     const struct start *s = ctx;
-    char memory[32], vcpus[16], listeners[16];
-    const char *argv[] = {"cocobox-vm", "--emulator",  vm->emulator, "--cmdline",
-                          vm->cmdline,  "--memory",    memory,       "--vcpus",
-                          vcpus,        "--listeners", listeners,    vm->kvm ? "--kvm" : NULL,
+    char memory[32], vcpus[16], listeners[16], policy[24];
+    const char *argv[] = {"cocobox-vm",
+                          "--emulator",
+                          vm->emulator,
+                          "--cmdline",
+                          vm->cmdline,
+                          "--memory",
+                          memory,
+                          "--vcpus",
+                          vcpus,
+                          "--listeners",
+                          listeners,
+                          vm->kvm ? "--kvm" : NULL,
+                          vm->snp_firmware ? "--snp-firmware" : NULL,
+                          vm->snp_firmware,
+                          "--snp-host-data",
+                          vm->snp_host_data,
+                          "--snp-policy",
+                          policy,
                           NULL};
     const char *env[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/tmp/home", "LC_ALL=C", NULL};
     const char *paths[] = {vm->image_dir, NULL};
     const int fds[] = {w->answer[1], w->config, w->agent[1], s->caps_fd};
 
     (void)snprintf(memory, sizeof(memory), "%llu", (unsigned long long)(vm->memory_bytes >> 20));
+    (void)snprintf(policy, sizeof(policy), "0x%llx", (unsigned long long)vm->snp_policy);
     (void)snprintf(vcpus, sizeof(vcpus), "%u", vm->vcpus);
     (void)snprintf(listeners, sizeof(listeners), "%zu", config->n_listeners);
     return cmn_supervisor_spawn(sup,
@@ -93,5 +110,7 @@ static int vm_start(const struct sim_backend *backend, struct cmn_supervisor *su
     return r;
 }
 
+const struct sim_backend sim_backend_snp = {
+    .name = "snp", .start = vm_start, .stop = sim_machine_stop_process};
 const struct sim_backend sim_backend_vm = {
     .name = "vm", .start = vm_start, .stop = sim_machine_stop_process};

@@ -35,7 +35,9 @@ static const struct argp_option options[] = {
      0},
     {"repeat", OPT_REPEAT, "N", 0, "Run the whole list N times", 0},
     {"backend", OPT_BACKEND, "NAME", 0,
-     "Where guests live: process (namespaces, the default) or vm (QEMU)", 0},
+     "Where guests live: process (namespaces, the default), vm (QEMU) or snp (QEMU on SEV-SNP "
+     "hardware)",
+     0},
     {"kernel", OPT_KERNEL, "DEB|DIR", 0, "vm: the guests' kernel instead of the distribution's", 0},
     {"guest-dir", OPT_GUEST_DIR, "DIR", 0, "vm: files added to the guests' root, or put over it",
      0},
@@ -79,8 +81,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case OPT_BACKEND:
         if (!sim_backend_find(arg))
-            argp_error(state, "there is no backend '%.32s': process or vm", arg);
+            argp_error(state, "there is no backend '%.32s': process, vm or snp", arg);
         a->run.backend = arg;
+        a->run.vm.snp = strcmp(arg, "snp") == 0;
         return 0;
     case OPT_KERNEL:
         a->run.vm.kernel = arg;

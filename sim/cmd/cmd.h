@@ -53,16 +53,19 @@ char *sim_path_scenarios(void);
 struct sim_vm_opts {
     const char *kernel;    /* of --kernel; NULL: the distribution's */
     const char *guest_dir; /* of --guest-dir; NULL: none */
+    bool snp;              /* for a SEV-SNP processor: the host must have all it needs */
 };
 
 struct sim_vm_machine {
     char *image_dir, *emulator;
+    char *firmware; /* of SEV-SNP guests, else NULL */
     bool kvm;
 };
 
 /*
  * Finds QEMU, makes the guest image if there is none of these programs yet (its progress goes to
- * stderr), and tries KVM. host.tool-missing, host.guest-image.
+ * stderr), and tries KVM. host.tool-missing, host.guest-image,
+ * host.snp-missing.
  */
 int sim_vm_machine_find(const char *cache_dir, const char *guest_bin_dir,
                         const struct sim_vm_opts *opts, struct sim_vm_machine *ret,

@@ -12,7 +12,7 @@
 
 static bool is_vm(const struct run_opts *opts)
 {
-    return opts->backend && strcmp(opts->backend, "vm") == 0;
+    return opts->backend && strcmp(opts->backend, "process") != 0;
 }
 
 int run_session_open(const struct run_opts *opts, struct run_session *ret, struct cmn_err *err)
@@ -88,7 +88,7 @@ static enum run_result run_plan(const struct run_session *s, const struct sim_pl
     struct sim_verdict v = {0};
     struct cmn_err err = {0};
     int r = new_env(&s->opts, &env, &err);
-    const struct sim_run_vm vm = {s->vm.image_dir, s->vm.emulator, s->vm.kvm};
+    const struct sim_run_vm vm = {s->vm.image_dir, s->vm.emulator, s->vm.kvm, s->vm.firmware};
     struct sim_run_opts opts = {
         .env = env,
         .backend = s->opts.backend,

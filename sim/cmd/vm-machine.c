@@ -5,6 +5,7 @@
  */
 #include "sim/cmd/cmd.h"
 #include "sim/cmd/kvm-probe.h"
+#include "sim/cmd/snp-host.h"
 
 #include <fcntl.h>
 #include <spawn.h>
@@ -127,7 +128,7 @@ static int find_image(const char *cache_dir, const char *bin_dir, const struct s
 {
     auto_free char *script = sim_path_image_script(), *file = NULL, *out = NULL;
     auto_buf struct cmn_buf want = {0};
-    const char *argv[12] = {script, "--programs", bin_dir, "--out"};
+    const char *argv[16] = {script, "--programs", bin_dir, "--out"};
     size_t n = 4;
 
     if (!script)
@@ -148,10 +149,26 @@ static int find_image(const char *cache_dir, const char *bin_dir, const struct s
         argv[n++] = "--guest-dir";
         argv[n++] = opts->guest_dir;
     }
+    if (opts->snp)
+        argv[n++] = "--for-snp";
     int r = make_image(script, argv, ret, err);
     if (r == 0 && !opts->guest_dir && cmn_buf_puts(&want, *ret) == 0)
         CMN_IGNORE(cmn_file_write(file, want.data, want.len, 0600, NULL)); /* next time then */
     return r;
+}
+
+/* Every piece that SNP guests need, before anything is made. */
+static int check_snp(char **ret_firmware, struct cmn_err *err)
+{
+    struct sim_host_check rows[SIM_SNP_ROWS];
+    const struct sim_host_check *missing =
+        sim_snp_host_missing(rows, sim_snp_host_check(&sim_snp_this_host, rows));
+
+    if (missing)
+        return cmn_err_reason(err, ENOTSUP, CMN_REASON_HOST_SNP_MISSING, "%s: %s; %s",
+                              missing->name, missing->found, missing->hint);
+    *ret_firmware = strdup(rows[SIM_SNP_FIRMWARE].found);
+    return *ret_firmware ? 0 : cmn_err_set(err, ENOMEM, "no memory");
 }
 
 int sim_vm_machine_find(const char *cache_dir, const char *guest_bin_dir,
@@ -171,7 +188,9 @@ int sim_vm_machine_find(const char *cache_dir, const char *guest_bin_dir,
     if (!sim_host_find_program("qemu-system-x86_64", emulator, sizeof(emulator)))
         return cmn_err_reason(err, ENOENT, CMN_REASON_HOST_TOOL_MISSING,
                               "qemu-system-x86_64 is not installed");
-    int r = find_image(cache_dir, guest_bin_dir, opts, &vm.image_dir, err);
+    int r = opts->snp ? check_snp(&vm.firmware, err) : 0;
+    if (r == 0)
+        r = find_image(cache_dir, guest_bin_dir, opts, &vm.image_dir, err);
     vm.emulator = strdup(emulator);
     if (r == 0 && !vm.emulator)
         r = cmn_err_set(err, ENOMEM, "no memory");
@@ -188,5 +207,6 @@ void sim_vm_machine_done(struct sim_vm_machine *vm)
 {
     free(vm->image_dir);
     free(vm->emulator);
+    free(vm->firmware);
     *vm = (struct sim_vm_machine){0};
 }

@@ -112,12 +112,13 @@ int sim_run_programs_digest(struct sim_run *run, uint8_t digest[32],
                             struct cmn_err *err) CMN_MUST_USE;
 
 /* vm.c: what only the vm backend needs */
-bool sim_run_is_vm(const struct sim_run *run);
+bool sim_run_is_vm(const struct sim_run *run);  /* a virtual machine: backends vm and snp */
+bool sim_run_is_snp(const struct sim_run *run); /* on a real processor: no software PSP */
 /* run->vm_boot: digests of kernel and initramfs, from the image's manifest. */
 int sim_run_vm_boot(struct sim_run *run, struct cmn_err *err) CMN_MUST_USE;
 struct sim_run_vm_parts {
     struct sim_vm_config config; /* borrows the texts */
-    char *cmdline, *caps_file;
+    char *cmdline, *caps_file, *host_data;
 };
 int sim_run_vm_parts(const struct sim_run *run, struct sim_run_vm_parts *ret,
                      struct cmn_err *err) CMN_MUST_USE;

@@ -19,10 +19,11 @@
 #include "sim/event/event.h"
 #include "sim/scenario/plan.h"
 
-struct sim_run_vm {        /* for backend "vm" */
-    const char *image_dir; /* as scripts/build-guest-image makes it */
-    const char *emulator;  /* absolute path of QEMU */
-    bool kvm;              /* known to work */
+struct sim_run_vm {           /* for backends "vm" and "snp" */
+    const char *image_dir;    /* as scripts/build-guest-image makes it */
+    const char *emulator;     /* absolute path of QEMU */
+    bool kvm;                 /* known to work */
+    const char *snp_firmware; /* of backend "snp": an AmdSev OVMF; else NULL */
 };
 
 struct sim_run_opts {

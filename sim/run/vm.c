@@ -1,4 +1,5 @@
 /* vm.c - the machine of the vm backend: what it boots, and what of it the launch measures. */
+#include "common/enc/enc.h"
 #include "sim/run/run-internal.h"
 
 #include <stdio.h>
@@ -12,7 +13,12 @@ enum { MANIFEST_MAX = 64 << 10, MANIFEST_DEPTH = 4 };
 
 bool sim_run_is_vm(const struct sim_run *run)
 {
-    return run->opts->backend && strcmp(run->opts->backend, "vm") == 0;
+    return run->opts->backend && strcmp(run->opts->backend, "process") != 0;
+}
+
+bool sim_run_is_snp(const struct sim_run *run)
+{
+    return run->opts->backend && strcmp(run->opts->backend, "snp") == 0;
 }
 
 int sim_run_vm_boot(struct sim_run *run, struct cmn_err *err)
@@ -21,8 +27,12 @@ int sim_run_vm_boot(struct sim_run *run, struct cmn_err *err)
     auto_json json_t *manifest = NULL;
     auto_free char *path = NULL;
 
-    if (!run->opts->vm)
-        return cmn_err_set(err, EINVAL, "the vm backend was given no guest image");
+    if (!run->opts->vm || (sim_run_is_snp(run) && !run->opts->vm->snp_firmware))
+        return cmn_err_set(err, EINVAL, "the backend was given no guest image, or no firmware");
+    if (sim_run_is_snp(run) && sim_run_has_fault(run, "psp."))
+        return cmn_err_set(err, ENOTSUP,
+                           "a real processor's reports cannot be changed: faults at psp.* need the "
+                           "software PSP");
     if (asprintf(&path, "%s/manifest.json", run->opts->vm->image_dir) < 0)
         return cmn_err_set(err, ENOMEM, "no memory");
     int r = cmn_file_read(path, MANIFEST_MAX, &text, err);
@@ -49,12 +59,18 @@ int sim_run_vm_parts(const struct sim_run *run, struct sim_run_vm_parts *ret, st
                                             .emulator = vm->emulator,
                                             .memory_bytes = g->memory_bytes,
                                             .vcpus = g->vcpus,
-                                            .kvm = vm->kvm}};
+                                            .kvm = vm->kvm || sim_run_is_snp(run)}};
 
     if (asprintf(&p.cmdline, CMDLINE_BASE "%s", g->cmdline) < 0)
         p.cmdline = NULL;
     if (asprintf(&p.caps_file, "%s/libvirt-capabilities.xml", run->opts->cache_dir) < 0)
         p.caps_file = NULL;
+    if (sim_run_is_snp(run)) {
+        p.host_data = cmn_b64(CMN_B64_STD, run->initdata.host_data, 32);
+        p.config.snp_firmware = vm->snp_firmware;
+        p.config.snp_host_data = p.host_data;
+        p.config.snp_policy = g->policy;
+    }
     p.config.cmdline = p.cmdline;
     p.config.caps_file = p.caps_file;
     *ret = p;
@@ -65,4 +81,5 @@ void sim_run_vm_parts_done(struct sim_run_vm_parts *parts)
 {
     free(parts->cmdline);
     free(parts->caps_file);
+    free(parts->host_data);
 }

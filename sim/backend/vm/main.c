@@ -15,11 +15,23 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { OPT_NAME = 256, OPT_EMULATOR, OPT_CMDLINE, OPT_MEMORY, OPT_VCPUS, OPT_LISTENERS, OPT_KVM };
+enum {
+    OPT_NAME = 256,
+    OPT_EMULATOR,
+    OPT_CMDLINE,
+    OPT_MEMORY,
+    OPT_VCPUS,
+    OPT_LISTENERS,
+    OPT_KVM,
+    OPT_FIRMWARE,
+    OPT_HOST_DATA,
+    OPT_POLICY
+};
 enum { BACKLOG = 128 };
 
 struct options {
     struct vm_shape shape;
+    struct vm_snp snp;
     size_t listeners;
 };
 
@@ -30,6 +42,9 @@ static const struct argp_option rows[] = {
     {"memory", OPT_MEMORY, "MIB", 0, "of the guest", 0},
     {"vcpus", OPT_VCPUS, "N", 0, "processors", 0},
     {"listeners", OPT_LISTENERS, "N", 0, "sockets in the guest that are served from outside", 0},
+    {"snp-firmware", OPT_FIRMWARE, "PATH", 0, "a SEV-SNP guest with this OVMF", 0},
+    {"snp-host-data", OPT_HOST_DATA, "BASE64", 0, "its HOST_DATA", 0},
+    {"snp-policy", OPT_POLICY, "BITS", 0, "its policy", 0},
     {"kvm", OPT_KVM, NULL, 0, "use KVM: it is known to work", 0},
     {0},
 };
@@ -66,6 +81,16 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case OPT_LISTENERS:
         o->listeners = number(state, arg, MACHINE_LISTENERS_MAX);
+        return 0;
+    case OPT_FIRMWARE:
+        o->snp.firmware = arg;
+        o->shape.snp = &o->snp;
+        return 0;
+    case OPT_HOST_DATA:
+        o->snp.host_data = arg;
+        return 0;
+    case OPT_POLICY:
+        o->snp.policy = strtoull(arg, NULL, 0);
         return 0;
     case OPT_KVM:
         o->shape.kvm = true;
