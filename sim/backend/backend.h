@@ -38,11 +38,14 @@ struct sim_vm_config {     /* of backends "vm" and "snp" */
     uint64_t memory_bytes;
     unsigned vcpus;
     bool kvm;                  /* it is known to work */
+    bool shell;                /* the guest gets a console with a shell at SIM_VM_SHELL_SOCKET */
     const char *snp_firmware;  /* NULL: no SEV-SNP; else an AmdSev OVMF */
     const char *snp_host_data; /* base64 of 32 bytes */
     uint64_t snp_policy;
     const char *caps_file; /* where libvirt's knowledge of the emulator is kept between runs */
 };
+
+#define SIM_VM_SHELL_SOCKET "/tmp/shell.sock" /* in the mount namespace of cocobox-vm */
 
 #define SIM_LISTENERS_MAX 16
 #define SIM_HOSTS_MAX     64

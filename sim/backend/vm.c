@@ -63,6 +63,7 @@ static int spawn(struct cmn_supervisor *sup, const struct sim_machine_config *co
                           vcpus,
                           "--listeners",
                           listeners,
+                          vm->shell ? "--shell" : "--name=cocobox",
                           vm->kvm ? "--kvm" : NULL,
                           vm->snp_firmware ? "--snp-firmware" : NULL,
                           vm->snp_firmware,

@@ -15,6 +15,7 @@ enum {
     OPT_BACKEND,
     OPT_KERNEL,
     OPT_GUEST_DIR,
+    OPT_KEEP,
     MAX_JOBS = 1000,
     MAX_REPEAT = 1000000
 };
@@ -38,6 +39,8 @@ static const struct argp_option options[] = {
      "Where guests live: process (namespaces, the default), vm (QEMU) or snp (QEMU on SEV-SNP "
      "hardware)",
      0},
+    {"keep", OPT_KEEP, NULL, 0,
+     "vm: after its flow the guest stays, with a shell (cocobox shell), until ^C", 0},
     {"kernel", OPT_KERNEL, "DEB|DIR", 0, "vm: the guests' kernel instead of the distribution's", 0},
     {"guest-dir", OPT_GUEST_DIR, "DIR", 0, "vm: files added to the guests' root, or put over it",
      0},
@@ -84,6 +87,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
             argp_error(state, "there is no backend '%.32s': process, vm or snp", arg);
         a->run.backend = arg;
         a->run.vm.snp = strcmp(arg, "snp") == 0;
+        return 0;
+    case OPT_KEEP:
+        a->run.keep = true;
         return 0;
     case OPT_KERNEL:
         a->run.vm.kernel = arg;
@@ -200,6 +206,8 @@ int sim_cmd_run(int argc, char **argv)
     argp_err_exit_status = SIM_EXIT_USAGE;
     if (argp_parse(&argp, argc, argv, 0, NULL, &a))
         return SIM_EXIT_USAGE;
+    if (a.run.keep && (!a.run.backend || strcmp(a.run.backend, "process") == 0))
+        return sim_cmd_usage("run", "--keep needs --backend vm");
     if (check_files(&a, &files))
         status = a.check ? SIM_EXIT_OK : run_files(&a, &files);
     sim_strings_done(&files);

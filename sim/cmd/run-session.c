@@ -92,6 +92,7 @@ static enum run_result run_plan(const struct run_session *s, const struct sim_pl
     struct sim_run_opts opts = {
         .env = env,
         .backend = s->opts.backend,
+        .keep = s->opts.keep,
         .vm = is_vm(&s->opts) ? &vm : NULL,
         .cache_dir = s->cache_dir,
         .guest_bin_dir = s->guest_dir,

@@ -17,6 +17,7 @@ enum run_result { RUN_PASSED, RUN_FAILED, RUN_ERROR, RUN_SKIPPED, RUN_INTERRUPTE
 struct run_opts {
     bool json, verbose;
     const char *backend; /* NULL: process */
+    bool keep;           /* the guest stays after its flow, until a signal */
     struct sim_vm_opts vm;
     const char *seed; /* NULL: the system's randomness and clock */
 };

@@ -1,6 +1,7 @@
 /* run.c - one run from plan to verdict, in upstream's order; see run.h. */
 #include "sim/run/run-internal.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -248,6 +249,19 @@ static void free_rest(struct sim_run *run)
     (void)pthread_mutex_destroy(&run->lock);
 }
 
+/* The guest as the flow left it, until a signal; then the run ends as it would have. */
+static void keep(struct sim_run *run)
+{
+    struct pollfd fds[2] = {{run->opts->stop_fd, POLLIN, 0},
+                            {sim_machine_fd(run->machine), POLLIN, 0}};
+
+    sim_run_watch_stop(run); /* no deadline any more */
+    sim_run_emit(run, SIM_PHASE_TEARDOWN, "cocobox", "run.kept", SIM_OK, CMN_REASON_NONE,
+                 "the guest stays until a signal (^C): cocobox shell", NULL);
+    while (poll(fds, 2, -1) < 0 && errno == EINTR)
+        ;
+}
+
 static int run_all(struct sim_run *run, struct sim_verdict *ret, struct cmn_err *err)
 {
     const char *const paths[] = {run->opts->guest_bin_dir,
@@ -261,6 +275,8 @@ static int run_all(struct sim_run *run, struct sim_verdict *ret, struct cmn_err 
     r = create_peer_pod(run, err);
     if (r == 0) {
         flow(run, &f);
+        if (run->opts->keep && run->opts->stop_fd >= 0)
+            keep(run);
     } else if (err && err->reason == CMN_REASON_PSP_COMMAND_REFUSED) {
         /* the firmware's verdict on this guest, and no fault of the host */
         (void)fail(&f, SIM_PHASE_CREATE_PEER_POD, "psp.launch", err);

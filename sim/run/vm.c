@@ -57,6 +57,7 @@ int sim_run_vm_parts(const struct sim_run *run, struct sim_run_vm_parts *ret, st
     const struct sim_guest_spec *g = &run->plan->guest;
     struct sim_run_vm_parts p = {.config = {.image_dir = vm->image_dir,
                                             .emulator = vm->emulator,
+                                            .shell = run->opts->keep,
                                             .memory_bytes = g->memory_bytes,
                                             .vcpus = g->vcpus,
                                             .kvm = vm->kvm || sim_run_is_snp(run)}};

@@ -266,6 +266,26 @@ def kill_9():
     equal(mounts(), before, "mounts")
 
 
+def shell():
+    """A guest that is kept can be looked into, and ends with its run."""
+    s = Scratch()
+    p = s.start("--keep", s.scenario("true"))
+    ns = await_namespace(p)
+    for line in p.stdout:
+        if b"cocobox shell" in line:
+            break
+    pid = next(q for q in members(ns) if pathlib.Path(f"/proc/{q}/comm").read_text() == "cocobox-vm\n")
+    done = subprocess.run([COCOBOX, "shell", str(pid)], input=b"echo $((6*7)) in $(hostname)\n", stdout=subprocess.PIPE,
+                          timeout=60, check=False)
+    equal(done.returncode, 0, "exit code of the shell")
+    check(b"42 in sleeper" in done.stdout, done.stdout)
+    p.send_signal(signal.SIGINT)
+    p.communicate(timeout=60)
+    equal(await_empty(ns), [], "processes left")
+    done = subprocess.run([COCOBOX, "shell", str(pid)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60, check=False)
+    equal(done.returncode, 3, "exit code without a guest")
+
+
 def at_once():
     """Several guests at the same time."""
     n = int(os.environ.get("GUESTS", "4"))
@@ -316,7 +336,7 @@ def same_image_twice():
 
 
 CASES = {f.__name__.replace("_", "-"): f for f in
-         (independent_clients, kernel_panic, early_power_off, hang, sigterm, kill_9, at_once, large_image,
+         (independent_clients, kernel_panic, early_power_off, hang, sigterm, shell, kill_9, at_once, large_image,
           same_image_twice)}
 
 

@@ -86,6 +86,19 @@ static void write_channel(struct out *o, const char *name, const char *path)
     close_tag(o);
 }
 
+/* The first console is the serial line; this one becomes /dev/hvc0. */
+static void write_shell(struct out *o)
+{
+    open_tag(o, "console");
+    attribute(o, "type", "unix");
+    write_unix(o, VM_SHELL);
+    open_tag(o, "target");
+    attribute(o, "type", "virtio");
+    attribute(o, "port", "1");
+    close_tag(o);
+    close_tag(o);
+}
+
 static void write_devices(struct out *o, const struct vm_shape *s)
 {
     open_tag(o, "devices");
@@ -107,6 +120,8 @@ static void write_devices(struct out *o, const struct vm_shape *s)
     close_tag(o);
     write_channel(o, "cocobox.console", VM_CONSOLE);
     write_channel(o, "cocobox.mux", VM_MUX);
+    if (s->shell)
+        write_shell(o);
     empty_tag(o, "memballoon", "model", "none");
     close_tag(o);
 }

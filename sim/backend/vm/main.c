@@ -25,7 +25,8 @@ enum {
     OPT_KVM,
     OPT_FIRMWARE,
     OPT_HOST_DATA,
-    OPT_POLICY
+    OPT_POLICY,
+    OPT_SHELL
 };
 enum { BACKLOG = 128 };
 
@@ -45,6 +46,7 @@ static const struct argp_option rows[] = {
     {"snp-firmware", OPT_FIRMWARE, "PATH", 0, "a SEV-SNP guest with this OVMF", 0},
     {"snp-host-data", OPT_HOST_DATA, "BASE64", 0, "its HOST_DATA", 0},
     {"snp-policy", OPT_POLICY, "BITS", 0, "its policy", 0},
+    {"shell", OPT_SHELL, NULL, 0, "a second console, for cocobox shell", 0},
     {"kvm", OPT_KVM, NULL, 0, "use KVM: it is known to work", 0},
     {0},
 };
@@ -91,6 +93,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case OPT_POLICY:
         o->snp.policy = strtoull(arg, NULL, 0);
+        return 0;
+    case OPT_SHELL:
+        o->shape.shell = true;
         return 0;
     case OPT_KVM:
         o->shape.kvm = true;

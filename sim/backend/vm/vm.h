@@ -15,6 +15,7 @@
 #define SIM_VM_H
 
 #include "common/buf/buf.h"
+#include "sim/backend/backend.h"
 #include "sim/backend/machine/machine.h"
 
 enum { VM_ANSWER_FD = 3, VM_CONFIG_FD, VM_AGENT_FD, VM_CAPS_FD, VM_IMAGE_FD };
@@ -25,6 +26,7 @@ enum { VM_ANSWER_FD = 3, VM_CONFIG_FD, VM_AGENT_FD, VM_CAPS_FD, VM_IMAGE_FD };
 #define VM_SERIAL   VM_DIR "/serial.sock"
 #define VM_CONSOLE  VM_DIR "/console.sock"
 #define VM_MUX      VM_DIR "/mux.sock"
+#define VM_SHELL    SIM_VM_SHELL_SOCKET
 #define VM_EMULATOR "qemu-system-x86_64"
 #define VM_CAPS_MAX (4u << 20)
 
@@ -46,6 +48,7 @@ struct vm_shape {
     uint64_t memory_mib;
     unsigned vcpus;
     bool kvm;
+    bool shell;               /* a second console, for cocobox shell */
     const struct vm_snp *snp; /* NULL: a plain guest */
 };
 

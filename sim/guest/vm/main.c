@@ -10,11 +10,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/reboot.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#define SHELL_TTY "/dev/hvc0"
 
 enum { LAST_WORD_MS = 2000 };
 
@@ -29,7 +32,7 @@ static struct {
     int listeners[MACHINE_LISTENERS_MAX];
     int agent; /* for cocobox-init, until it has it */
     int signals;
-    pid_t init;
+    pid_t init, shell;
 } vm = {.agent = -1};
 
 /* ---- last words ---- */
@@ -156,6 +159,28 @@ static void start_init(void)
     machine_exec_init(&vm.config);
 }
 
+/* Where the machine has a second console there is a shell at it, for as long as the guest runs. */
+static void start_shell(void)
+{
+    char program[] = "/usr/bin/busybox", sh[] = "sh", login[] = "-l", term[] = "TERM=linux";
+    char path[] = "PATH=/usr/bin:/usr/sbin:" MACHINE_BIN_DIR, home[] = "HOME=/root";
+    char *argv[] = {sh, login, NULL}, *env[] = {path, home, term, NULL};
+    sigset_t none;
+
+    vm.shell = access(SHELL_TTY, F_OK) == 0 && access(program, X_OK) == 0 ? fork() : -1;
+    if (vm.shell != 0)
+        return;
+    (void)sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    (void)setsid();
+    int tty = open(SHELL_TTY, O_RDWR); /* becomes the controlling terminal */
+    if (tty < 0 || dup2(tty, 0) < 0 || dup2(tty, 1) < 0 || dup2(tty, 2) < 0)
+        _exit(126);
+    (void)ioctl(0, TIOCSCTTY, 1);
+    (void)execve(program, argv, env);
+    _exit(127);
+}
+
 /* Says how it ended, waits until the host has heard it, and switches the machine off. */
 static void end(int status)
 {
@@ -183,6 +208,8 @@ static void reap(void)
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
         if (pid == vm.init)
             end(status);
+        else if (pid == vm.shell)
+            start_shell();
 }
 
 static void take_connection(size_t service)
@@ -253,5 +280,6 @@ int main(void)
     if (mux_send(vm.mux, MUX_READY, NULL, 0) < 0)
         machine_die(ENOMEM, "tell the host");
     start_init();
+    start_shell();
     loop();
 }
