@@ -123,7 +123,7 @@ static int new_kbs(struct sim_run *run, struct cmn_err *err)
     char url[64] = "http://127.0.0.1:1"; /* nobody listens there */
     const struct kbs_vcek_source kds = {.kds_url = url};
     struct cmn_bytes crls[1];
-    struct kbs_config config = {.trust_amd = v->trust_amd,
+    struct kbs_config config = {.trust_amd = v->trust_amd || sim_run_is_snp(run),
                                 .policy_set = run->plan->policy_set,
                                 .strict = run->plan->strict,
                                 .admin = KBS_ADMIN_DENY_ALL,
