@@ -28,6 +28,23 @@ static void refuse(struct kbs_offline_result *res, enum cmn_reason reason, const
     (void)snprintf(res->message, sizeof(res->message), "%.500s", message);
 }
 
+/* A VCEK that the evidence does not bring, among the loose certificates. */
+static int fetch_loose(void *ctx, const struct snp_report *report, enum snp_product product,
+                       struct cmn_buf *ret, struct cmn_err *err)
+{
+    const struct kbs_offline_input *in = ctx;
+    const struct snp_cert *cert = in->certs ? snp_certs_find(in->certs, SNP_CERT_VCEK) : NULL;
+
+    (void)report;
+    (void)product;
+    if (!cert)
+        return cmn_err_reason(err, ENOENT, CMN_REASON_SNP_VCEK_UNAVAILABLE,
+                              "no VCEK came along and none is at hand");
+    return cmn_buf_put(ret, cert->bytes.data, cert->bytes.len) < 0
+               ? cmn_err_set(err, ENOMEM, "no memory")
+               : 0;
+}
+
 static int verify_snp(struct cmn_env *env, const struct kbs_offline_input *in,
                       struct kbs_offline_result *ret, struct kbs_claims *claims,
                       struct cmn_err *err)
@@ -41,7 +58,9 @@ static int verify_snp(struct cmn_env *env, const struct kbs_offline_input *in,
                                       .max_version = in->max_version,
                                       .evidence = in->evidence,
                                       .report = in->report,
-                                      .certs = in->certs,
+                                      .certs = in->evidence ? NULL : in->certs,
+                                      .fetch = fetch_loose,
+                                      .fetch_ctx = (void *)in,
                                       .roots = in->roots,
                                       .crls = in->crls,
                                       .cache = in->cache,

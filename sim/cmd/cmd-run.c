@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPT_SEED = 256, OPT_CHECK, OPT_REPEAT, MAX_JOBS = 1000, MAX_REPEAT = 1000000 };
+enum { OPT_SEED = 256, OPT_CHECK, OPT_REPEAT, OPT_BUNDLE, MAX_JOBS = 1000, MAX_REPEAT = 1000000 };
 
 struct args {
     struct run_opts run;
@@ -25,6 +25,7 @@ static const struct argp_option options[] = {
      0},
     {"repeat", OPT_REPEAT, "N", 0, "Run the whole list N times", 0},
     {"verbose", 'v', NULL, 0, "Show every event and the guest's log", 0},
+    {"bundle", OPT_BUNDLE, "DIR", 0, "Save each run in DIR/NAME, for cocobox replay", 0},
     {"check", OPT_CHECK, NULL, 0, "Only validate the files", 0},
     {0},
 };
@@ -58,6 +59,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case OPT_SEED:
         a->run.seed = arg;
+        return 0;
+    case OPT_BUNDLE:
+        a->run.bundle = arg;
         return 0;
     case OPT_REPEAT:
         a->repeat = number(state, "repeat", arg, MAX_REPEAT);

@@ -76,12 +76,16 @@ static enum run_result run_plan(const struct run_session *s, const struct sim_pl
     auto_env struct cmn_env *env = NULL;
     struct sim_verdict v = {0};
     struct cmn_err err = {0};
+    auto_free char *bundle = NULL;
     int r = new_env(&s->opts, &env, &err);
+    if (r == 0 && s->opts.bundle && asprintf(&bundle, "%s/%s", s->opts.bundle, plan->name) < 0)
+        r = cmn_err_set(&err, ENOMEM, "no memory");
     struct sim_run_opts opts = {
         .env = env,
         .cache_dir = s->cache_dir,
         .guest_bin_dir = s->guest_dir,
         .fixture_script = s->script,
+        .bundle_dir = bundle,
         .stop_fd = s->stop_fd,
         .on_event = sim_report_event,
         .on_output = sim_report_output,

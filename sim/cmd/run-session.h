@@ -16,7 +16,8 @@ enum run_result { RUN_PASSED, RUN_FAILED, RUN_ERROR, RUN_SKIPPED, RUN_INTERRUPTE
 
 struct run_opts {
     bool json, verbose;
-    const char *seed; /* NULL: the system's randomness and clock */
+    const char *seed;   /* NULL: the system's randomness and clock */
+    const char *bundle; /* folder for one bundle for each scenario; NULL: none */
 };
 
 struct run_session {

@@ -25,6 +25,7 @@ struct sim_run_opts {
     const char *cache_dir; /* keeps the test chain and image fixtures */
     const char *guest_bin_dir;
     const char *fixture_script; /* makes a missing image fixture: SCRIPT NAME FOLDER; NULL: none */
+    const char *bundle_dir;     /* what cocobox replay needs goes there; NULL: nothing is written */
     int stop_fd;                /* readable: stop the run (signalfd); -1: none. It is not read */
     sim_bus_subscriber *on_event;
     /* The workload's output as it comes. NULL: none. */

@@ -241,7 +241,7 @@ static int judge(struct replay *p, struct cmn_err *err)
         .tee = p->c->tee,
         .evidence = p->c->evidence,
         .report = cmn_buf_bytes(&p->c->report),
-        .certs = p->c->evidence || !p->c->certs.n ? NULL : &p->c->certs,
+        .certs = p->c->certs.n ? &p->c->certs : NULL,
         .roots = p->roots,
         .crls = p->crls,
         .cache = p->c->cache,
