@@ -124,19 +124,20 @@ void kbs_capture(struct kbs *kbs, const char *path, const struct cmn_http_reques
     auto_json json_t *request = NULL, *answer = NULL;
     auto_free char *token = NULL;
     struct kbs_session session = {0};
+    bool cookie = false, live = false;
     char id[64], name[64];
 
     if (!kbs->capture || (!attest && strcmp(path, "auth") != 0))
         return;
     CMN_IGNORE(cmn_json_load(req->body, CMN_JSON_MAX_DEPTH, &request, NULL));
     CMN_IGNORE(cmn_json_load(cmn_buf_bytes(&resp->body), CMN_JSON_MAX_DEPTH, &answer, NULL));
-    if (attest && kbs_session_cookie(req, id))
-        CMN_IGNORE(kbs_session_find(kbs, id, &session, &token));
+    if (attest && (cookie = kbs_session_cookie(req, id)))
+        live = kbs_session_find(kbs, id, &session, &token) >= 0;
     auto_json json_t *file =
-        json_pack("{s:i, s:I, s:s, s:i, s:s, s:s, s:o, s:o}", "cocobox-exchange", 1, "time",
-                  (json_int_t)clock_of(kbs), "path", path, "status", resp->status, "tee",
-                  session.tee, "session-nonce", session.nonce, "request",
-                  clean_request(path, request), "answer", clean_answer(answer));
+        json_pack("{s:i, s:I, s:s, s:i, s:b, s:b, s:s, s:s, s:o, s:o}", "cocobox-exchange", 1,
+                  "time", (json_int_t)clock_of(kbs), "path", path, "status", resp->status, "cookie",
+                  cookie, "session", live, "tee", session.tee, "session-nonce", session.nonce,
+                  "request", clean_request(path, request), "answer", clean_answer(answer));
     (void)snprintf(name, sizeof(name), "%04u-%s.json", atomic_fetch_add(&kbs->captured, 1) + 1,
                    path);
     if (file)

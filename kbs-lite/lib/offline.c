@@ -164,24 +164,19 @@ static json_t *resource_data(const char *path)
     return json_pack("{s:s, s:o, s:{}}", "plugin", "resource", "resource-path", parts, "query");
 }
 
-/* Which claim kept the token from affirming: the likeliest place to look. */
-static enum cmn_reason worst_claim(const struct kbs_offline_result *res)
+/* The broker's own reading of a refusal. */
+static void refuse_denied(const struct kbs_offline_input *in, struct kbs_offline_result *ret,
+                          const json_t *data)
 {
-    static const struct {
-        const char *claim;
-        enum cmn_reason reason;
-    } order[] = {{"executables", CMN_REASON_POLICY_MEASUREMENT_MISMATCH},
-                 {"hardware", CMN_REASON_POLICY_TCB_MISMATCH},
-                 {"configuration", CMN_REASON_POLICY_CONFIGURATION}};
+    auto_json json_t *none = json_object(), *details = NULL;
+    const struct kbs_policy_refs refs = {
+        find_value, in->reference_values ? (json_t *)in->reference_values : none};
+    char message[256] = "";
+    enum cmn_reason reason =
+        kbs_diagnose_denial(&refs, cmn_bytes(in->resource_policy, strlen(in->resource_policy)),
+                            ret->payload, data, message, sizeof(message), &details);
 
-    if (json_object_get(res->annotated, "sample"))
-        return CMN_REASON_POLICY_SAMPLE_EVIDENCE;
-    for (size_t i = 0; i < CMN_ARRAY_SIZE(order); i++) {
-        json_int_t v = cmn_json_int(res->vector, order[i].claim, 0);
-        if (v < 2 || v > 31)
-            return order[i].reason;
-    }
-    return CMN_REASON_POLICY_DENIED;
+    refuse(ret, reason, message);
 }
 
 static int decide(const struct kbs_offline_input *in, struct kbs_offline_result *ret,
@@ -206,7 +201,7 @@ static int decide(const struct kbs_offline_input *in, struct kbs_offline_result 
     else if (verdict.warning[0])
         refuse(ret, CMN_REASON_POLICY_RULE_MISSING, verdict.warning);
     else if (!verdict.allow)
-        refuse(ret, worst_claim(ret), "Access denied by policy");
+        refuse_denied(in, ret, data);
     return 0;
 }
 
