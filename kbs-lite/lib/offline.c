@@ -83,6 +83,30 @@ static int verify_snp(struct cmn_env *env, const struct kbs_offline_input *in,
     return kbs_snp_claims(res, claims, err);
 }
 
+static int verify_az(struct cmn_env *env, const struct kbs_offline_input *in,
+                     struct kbs_offline_result *ret, struct kbs_claims *claims, struct cmn_err *err)
+{
+    const struct kbs_snp_input snp = {.roots = in->roots, .crls = in->crls, .cache = in->cache};
+    const struct kbs_verify_input v = {.evidence = in->evidence,
+                                       .report_data = in->report_data,
+                                       .report_data_len = in->report_data_len,
+                                       .init_data = in->init_data,
+                                       .init_data_len = in->init_data_len,
+                                       .strict = in->strict,
+                                       .now = in->now,
+                                       .snp = &snp};
+    struct cmn_err why = {0};
+    int r = kbs_verifier_az.verify(env, &v, &ret->checks, claims, &why);
+
+    ret->verified = r == 0;
+    ret->root = claims->root ? claims->root : "none";
+    if (r < 0 && why.reason == CMN_REASON_NONE)
+        return cmn_err_set(err, -r, "%s", why.msg);
+    if (r < 0)
+        refuse(ret, why.reason, why.msg);
+    return 0;
+}
+
 /* Sample evidence without a known session is compared with itself. */
 static int verify_sample(struct cmn_env *env, const struct kbs_offline_input *in,
                          struct kbs_offline_result *ret, struct kbs_claims *claims,
@@ -209,12 +233,13 @@ int kbs_offline_run(struct cmn_env *env, const struct kbs_offline_input *in,
                     struct kbs_offline_result *ret, struct cmn_err *err)
 {
     struct kbs_claims claims = {0};
-    bool sample = strcmp(in->tee, "sample") == 0;
+    bool sample = strcmp(in->tee, "sample") == 0, az = strcmp(in->tee, "az-snp-vtpm") == 0;
 
     memset(ret, 0, sizeof(*ret));
     ret->root = "none";
-    int r =
-        sample ? verify_sample(env, in, ret, &claims, err) : verify_snp(env, in, ret, &claims, err);
+    int r = sample ? verify_sample(env, in, ret, &claims, err)
+            : az   ? verify_az(env, in, ret, &claims, err)
+                   : verify_snp(env, in, ret, &claims, err);
     if (r == 0 && ret->verified) {
         ret->accepted = true;
         ret->annotated = kbs_ear_evidence(&claims, in->tee, in->runtime_data, in->init_data_claims);

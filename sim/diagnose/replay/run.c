@@ -318,7 +318,8 @@ static int check_case(const struct sim_case *c, struct cmn_err *err)
                            "no evidence and no report in %zu known thing(s): nothing to judge (see "
                            "docs/collect.md)",
                            c->things);
-    if (strcmp(c->tee, "snp") != 0 && strcmp(c->tee, "sample") != 0)
+    if (strcmp(c->tee, "snp") != 0 && strcmp(c->tee, "sample") != 0 &&
+        strcmp(c->tee, "az-snp-vtpm") != 0)
         return cmn_err_set(err, ENOTSUP, "evidence of TEE '%.32s' cannot be judged here",
                            c->tee[0] ? c->tee : "(unknown)");
     return 0;
