@@ -74,7 +74,7 @@ json_t *kbs_ear_evidence(const struct kbs_claims *c, const char *tee, const json
     return e;
 }
 
-static int find_reference(void *ctx, const char *name, json_t **ret, struct cmn_err *err)
+int kbs_find_reference(void *ctx, const char *name, json_t **ret, struct cmn_err *err)
 {
     return kbs_reference_value(ctx, name, ret, err);
 }
@@ -88,7 +88,7 @@ static int appraise(struct kbs *kbs, const json_t *evidence, struct kbs_policy_a
         return cmn_err_reason(err, ENOENT, CMN_REASON_POLICY_MISSING,
                               "Policy `default_cpu.rego` not found");
     return kbs_policy_appraise((const char *)text.data, text.len, evidence,
-                               &(struct kbs_policy_refs){find_reference, kbs}, ret, err);
+                               &(struct kbs_policy_refs){kbs_find_reference, kbs}, ret, err);
 }
 
 /* The policy's extensions become members of their names (ear.trustee.identifiers, by the default).

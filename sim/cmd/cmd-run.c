@@ -16,6 +16,7 @@ enum {
     OPT_KERNEL,
     OPT_GUEST_DIR,
     OPT_KEEP,
+    OPT_BUNDLE,
     MAX_JOBS = 1000,
     MAX_REPEAT = 1000000
 };
@@ -45,6 +46,7 @@ static const struct argp_option options[] = {
     {"guest-dir", OPT_GUEST_DIR, "DIR", 0, "vm: files added to the guests' root, or put over it",
      0},
     {"verbose", 'v', NULL, 0, "Show every event and the guest's log", 0},
+    {"bundle", OPT_BUNDLE, "DIR", 0, "Save each run in DIR/NAME, for cocobox replay", 0},
     {"check", OPT_CHECK, NULL, 0, "Only validate the files", 0},
     {0},
 };
@@ -78,6 +80,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case OPT_SEED:
         a->run.seed = arg;
+        return 0;
+    case OPT_BUNDLE:
+        a->run.bundle = arg;
         return 0;
     case OPT_REPEAT:
         a->repeat = number(state, "repeat", arg, MAX_REPEAT);

@@ -87,8 +87,11 @@ static enum run_result run_plan(const struct run_session *s, const struct sim_pl
     auto_env struct cmn_env *env = NULL;
     struct sim_verdict v = {0};
     struct cmn_err err = {0};
+    auto_free char *bundle = NULL;
     int r = new_env(&s->opts, &env, &err);
     const struct sim_run_vm vm = {s->vm.image_dir, s->vm.emulator, s->vm.kvm, s->vm.firmware};
+    if (r == 0 && s->opts.bundle && asprintf(&bundle, "%s/%s", s->opts.bundle, plan->name) < 0)
+        r = cmn_err_set(&err, ENOMEM, "no memory");
     struct sim_run_opts opts = {
         .env = env,
         .backend = s->opts.backend,
@@ -97,6 +100,7 @@ static enum run_result run_plan(const struct run_session *s, const struct sim_pl
         .cache_dir = s->cache_dir,
         .guest_bin_dir = s->guest_dir,
         .fixture_script = s->script,
+        .bundle_dir = bundle,
         .stop_fd = s->stop_fd,
         .on_event = sim_report_event,
         .on_output = sim_report_output,

@@ -19,7 +19,8 @@ struct run_opts {
     const char *backend; /* NULL: process */
     bool keep;           /* the guest stays after its flow, until a signal */
     struct sim_vm_opts vm;
-    const char *seed; /* NULL: the system's randomness and clock */
+    const char *seed;   /* NULL: the system's randomness and clock */
+    const char *bundle; /* folder for one bundle for each scenario; NULL: none */
 };
 
 struct run_session {

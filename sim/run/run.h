@@ -33,8 +33,9 @@ struct sim_run_opts {
     const char *cache_dir; /* keeps the test chain and image fixtures */
     const char *guest_bin_dir;
     const char *fixture_script; /* makes a missing image fixture: SCRIPT NAME FOLDER; NULL: none */
-    bool keep;   /* backend vm: after the flow the guest stays, with a shell, until stop_fd */
-    int stop_fd; /* readable: stop the run (signalfd); -1: none. It is not read */
+    bool keep; /* backend vm: after the flow the guest stays, with a shell, until stop_fd */
+    const char *bundle_dir; /* what cocobox replay needs goes there; NULL: nothing is written */
+    int stop_fd;            /* readable: stop the run (signalfd); -1: none. It is not read */
     sim_bus_subscriber *on_event;
     /* The workload's output as it comes. NULL: none. */
     void (*on_output)(void *ctx, const char *container, enum sim_stream stream,
