@@ -19,6 +19,7 @@ int sim_cmd_run(int argc, char **argv);
 int sim_cmd_list(int argc, char **argv);
 int sim_cmd_host(int argc, char **argv);
 int sim_cmd_reasons(int argc, char **argv);
+int sim_cmd_conformance(int argc, char **argv);
 
 /* args.c: --json, --help and a list of things. Anything but SIM_EXIT_OK: it has told why. */
 struct sim_cmd_args {

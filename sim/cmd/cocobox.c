@@ -21,6 +21,7 @@ static const struct command {
     {"list", "validate and show scenarios", sim_cmd_list},
     {"host", "check what this host can run (host check)", sim_cmd_host},
     {"image", "encrypt a container image (image encrypt)", sim_cmd_image},
+    {"conformance", "compare a KBS with the protocol (conformance kbs)", sim_cmd_conformance},
     {"reasons", "explain the reason codes", sim_cmd_reasons},
 };
 
@@ -31,7 +32,7 @@ static void help(FILE *out)
                 "The TEE is software and protects nothing.\n\n",
                 out);
     for (size_t i = 0; i < CMN_ARRAY_SIZE(commands); i++)
-        (void)fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].summary);
+        (void)fprintf(out, "  %-11s %s\n", commands[i].name, commands[i].summary);
     (void)fputs("\n'cocobox COMMAND --help' tells a command's options.\n"
                 "Exit codes: 0 pass, 1 a scenario failed, 2 usage, 3 environment, 77 skipped.\n",
                 out);
