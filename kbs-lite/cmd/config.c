@@ -35,6 +35,7 @@ static const char *const known[] = {
     "cocobox.crl_from_kds",
     "cocobox.crl_required",
     "cocobox.verify_at",
+    "cocobox.era",
 };
 
 static void warn_unknown(const json_t *obj, const char *prefix, struct cmn_buf *warnings)
@@ -178,6 +179,7 @@ static int read_rest(json_t *root, struct kbs_daemon_config *c, struct cmn_err *
     c->strict = verifier && strcmp(verifier, "strict") == 0;
     if ((r = get_text(root, "cocobox.test_roots", &c->test_roots, err)) < 0 ||
         (r = get_text(root, "cocobox.policy_set", &c->policy_set, err)) < 0 ||
+        (r = get_text(root, "cocobox.era", &c->era, err)) < 0 ||
         (r = get_number(root, "attestation_service.timeout", 1440, &c->session_minutes, err)) < 0)
         return r;
     return get_number(root, "attestation_service.attestation_token_broker.duration_min", 1440,
@@ -227,6 +229,7 @@ void kbs_daemon_config_done(struct kbs_daemon_config *c)
     kbs_daemon_snp_done(&c->snp);
     kbs_daemon_admin_done(&c->admin);
     free(c->policy_set);
+    free(c->era);
     free(c->test_roots);
     cmn_buf_done(&c->warnings);
 }

@@ -14,6 +14,7 @@ struct kbs_daemon_config {
     char *certificate, *private_key; /* paths or NULL */
     char *store_dir;
     char *policy_set;
+    char *era;        /* NULL: the newest */
     char *test_roots; /* path of a PEM chain, or NULL */
     bool trust_amd;
     bool strict;

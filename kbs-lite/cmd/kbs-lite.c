@@ -66,6 +66,7 @@ static int open_kbs(struct cmn_env *env, const struct kbs_daemon_config *c, stru
     auto_buf struct cmn_buf chain = {0};
     struct kbs_config config = {.trust_amd = c->trust_amd,
                                 .policy_set = c->policy_set,
+                                .era = c->era,
                                 .strict = c->strict,
                                 .admin = c->admin.mode,
                                 .admin_issuers = c->admin.issuers,

@@ -3,7 +3,9 @@
 #ifndef KBS_INTERNAL_H
 #define KBS_INTERNAL_H
 
+#include "era.h"
 #include "kbs-lite/kbs.h"
+#include "metrics.h"
 #include "store.h"
 #include "vcek-sources.h"
 #include "verifier.h"
@@ -33,7 +35,10 @@ struct kbs {
     struct kbs_session *sessions;
     size_t n_sessions;
     pthread_mutex_t session_lock;
-    EVP_PKEY *token_key; /* P-256, made at start: as upstream without a configured signer */
+    EVP_PKEY *token_key; /* P-256 (simple tokens: RSA), made at start: as upstream without a
+                            configured signer */
+    const struct kbs_era *era;
+    struct kbs_metrics *metrics;
     struct kbs_roots *roots;
     struct kbs_crls *crls;
     struct kbs_cache *cache; /* certificates of guests */
@@ -56,6 +61,9 @@ int kbs_store_get(struct kbs *kbs, const char *ns, const char *key, struct cmn_b
                   struct cmn_err *err) CMN_MUST_USE;
 int kbs_store_put(struct kbs *kbs, const char *ns, const char *key, struct cmn_bytes value,
                   struct cmn_err *err) CMN_MUST_USE;
+/* Calls each for every key of a namespace, in no order; a negative return ends it. */
+int kbs_store_list(struct kbs *kbs, const char *ns, int (*each)(void *ctx, const char *key),
+                   void *ctx, struct cmn_err *err) CMN_MUST_USE;
 int kbs_store_del(struct kbs *kbs, const char *ns, const char *key,
                   struct cmn_err *err) CMN_MUST_USE;
 
@@ -88,6 +96,19 @@ int kbs_token_issue(struct kbs *kbs, const struct kbs_claims *claims, const char
 int kbs_token_verify(struct kbs *kbs, const char *token, json_t **ret_payload,
                      struct cmn_err *err) CMN_MUST_USE;
 
+/* ---- token-simple.c: tokens of 0.9 and 0.10 ---- */
+int kbs_simple_token_issue(struct kbs *kbs, const struct kbs_claims *claims, const char *tee,
+                           const json_t *runtime_data, char **ret,
+                           struct cmn_err *err) CMN_MUST_USE;
+int kbs_simple_token_verify(struct kbs *kbs, const char *token, json_t **ret_payload,
+                            struct cmn_err *err) CMN_MUST_USE;
+
+/* ---- version.c ---- */
+/* Is text a semantic version (2.0.0)? */
+bool kbs_version_ok(const char *text);
+/* Does the era take a client of this version? Build metadata does not count. */
+bool kbs_version_taken(const struct kbs_era *era, const char *text);
+
 /* ---- resource.c, admin.c ---- */
 bool kbs_resource_path_ok(const char *path);
 void kbs_resource(struct kbs *kbs, const char *path, const struct cmn_http_request *req,
@@ -97,6 +118,8 @@ void kbs_admin(struct kbs *kbs, const char *plugin, const char *rest,
 /* 0: the request may act as admin. -EACCES: err has the text of upstream's admin error. */
 int kbs_admin_check(struct kbs *kbs, const struct cmn_http_request *req,
                     struct cmn_err *err) CMN_MUST_USE;
+/* Every reference value under its name, as the policies of old eras see them. */
+int kbs_reference_values(struct kbs *kbs, json_t **ret, struct cmn_err *err) CMN_MUST_USE;
 /* The bare reference value, or NULL in *ret when there is none. */
 int kbs_reference_value(struct kbs *kbs, const char *name, json_t **ret,
                         struct cmn_err *err) CMN_MUST_USE;
@@ -107,8 +130,8 @@ int kbs_admin_auth_new(struct cmn_env *env, const struct kbs_config *config,
 void kbs_admin_auth_free(struct kbs_admin_auth *auth); /* NULL ok */
 int kbs_admin_auth_check(struct kbs *kbs, const struct cmn_http_request *req,
                          struct cmn_err *err) CMN_MUST_USE;
-/* What comes after "Bearer " (the scheme in any case) in the Authorization header, NULL if nothing.
- */
+/* What comes after "Bearer " (in just this spelling, as upstream's framework reads it) in the
+ * Authorization header, NULL if nothing. */
 const char *kbs_bearer(const struct cmn_http_request *req);
 
 /* ---- query.c ---- */

@@ -1,5 +1,5 @@
-/* rcar.c - Request, Challenge, Attestation, Response (kbs_attestation_protocol.md, version 0.4.0).
- */
+/* rcar.c - Request, Challenge, Attestation, Response (kbs_attestation_protocol.md, version 0.4.0;
+ * older layouts by era). */
 #include "internal.h"
 
 #include "initdata.h"
@@ -11,28 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PROTOCOL "0.4.0"
-
 static void refuse_auth(struct kbs *kbs, struct cmn_http_response *resp, enum cmn_reason reason,
                         const char *cause)
 {
+    kbs_metric_add(kbs->metrics, KBS_METRIC_AUTH_ERRORS);
     kbs_answer_error(resp, "AttestationError", "Attestation error: RCAR handshake Auth failed: %s",
                      cause);
     kbs_notify(kbs, "attest", "kbs.auth", "refused", reason, resp->status, cause, NULL);
-}
-
-/* MAJOR.MINOR.PATCH[-pre][+build], numbers without leading zeroes. */
-static bool is_semver(const char *v)
-{
-    for (int part = 0; part < 3; part++) {
-        size_t n = strspn(v, "0123456789");
-        if (!n || n > 18 || (n > 1 && *v == '0'))
-            return false;
-        v += n;
-        if (part < 2 && *v++ != '.')
-            return false;
-    }
-    return !*v || ((*v == '-' || *v == '+') && v[1]);
 }
 
 void kbs_auth(struct kbs *kbs, const struct cmn_http_request *req, struct cmn_http_response *resp)
@@ -44,6 +29,7 @@ void kbs_auth(struct kbs *kbs, const struct cmn_http_request *req, struct cmn_ht
     int r = cmn_json_load(req->body, CMN_JSON_MAX_DEPTH, &body, &err);
     const char *version = cmn_json_str(body, "version"), *tee = cmn_json_str(body, "tee");
 
+    kbs_metric_add(kbs->metrics, KBS_METRIC_AUTH_REQUESTS);
     if (r < 0 || !version || !tee || !json_object_get(body, "extra-params")) {
         refuse_auth(kbs, resp, CMN_REASON_RCAR_REQUEST_MALFORMED, "deserialize Request");
         return;
@@ -52,15 +38,14 @@ void kbs_auth(struct kbs *kbs, const struct cmn_http_request *req, struct cmn_ht
         refuse_auth(kbs, resp, CMN_REASON_RCAR_TEE_UNKNOWN, "deserialize Request");
         return;
     }
-    if (!is_semver(version)) {
+    if (!kbs_version_ok(version)) {
         refuse_auth(kbs, resp, CMN_REASON_RCAR_VERSION_MISMATCH, "failed to parse KBS version");
         return;
     }
-    if (strcmp(version, PROTOCOL) != 0) {
+    if (!kbs_version_taken(kbs->era, version)) {
         (void)snprintf(cause, sizeof(cause),
-                       "KBS Client Protocol Version Mismatch: expect =" PROTOCOL
-                       " while the request is %.64s",
-                       version);
+                       "KBS Client Protocol Version Mismatch: expect %s while the request is %.64s",
+                       kbs->era->wanted, version);
         refuse_auth(kbs, resp, CMN_REASON_RCAR_VERSION_MISMATCH, cause);
         return;
     }
@@ -72,6 +57,7 @@ void kbs_auth(struct kbs *kbs, const struct cmn_http_request *req, struct cmn_ht
     auto_json json_t *answer = json_pack("{s:s, s:s}", "nonce", session.nonce, "extra-params", "");
     kbs_session_set_cookie(resp, &session);
     kbs_answer_json(resp, answer);
+    kbs_metric_add(kbs->metrics, KBS_METRIC_AUTH_SUCCESSES);
     kbs_notify(kbs, "attest", "kbs.auth", "ok", CMN_REASON_NONE, 200, "challenge sent", NULL);
 }
 
@@ -159,6 +145,50 @@ static int read_attestation(const json_t *body, struct attestation *ret, struct 
     return 0;
 }
 
+/* The body in the era's layout. Of the old ones nothing but nonce and key is hashed. */
+static int load_attestation(const struct kbs_era *era, struct cmn_bytes text, json_t **ret_body,
+                            struct attestation *ret, struct cmn_err *err)
+{
+    auto_json json_t *body = NULL, *old = NULL;
+    int r = cmn_json_load(text, CMN_JSON_MAX_DEPTH, &body, err);
+
+    if (r == 0 && !era->composite) {
+        old = body;
+        body = kbs_era_attest_body(era, old);
+        if (!body)
+            return cmn_err_reason(err, EBADMSG, CMN_REASON_RCAR_ATTESTATION_MALFORMED,
+                                  "deserialize Attestation: this is not the layout of %s",
+                                  era->protocol);
+    }
+    if (r == 0)
+        r = read_attestation(body, ret, err);
+    if (r == 0 && !era->composite)
+        CMN_IGNORE(json_object_del(ret->runtime, "additional-evidence")); /* read_ put it there */
+    if (r == 0)
+        *ret_body = cmn_take(body);
+    return r;
+}
+
+/* Which report versions a release's verifier took is the release's, not the verifier's. */
+static int check_report_version(const struct kbs_era *era, const char *tee, const json_t *evidence,
+                                struct cmn_err *err)
+{
+    json_int_t version =
+        cmn_json_int(json_object_get(evidence, "attestation_report"), "version", -1);
+
+    if (strcmp(tee, "snp") != 0 || version < 0)
+        return 0;
+    if (version < era->report_min)
+        return cmn_err_reason(
+            err, EKEYREJECTED, CMN_REASON_SNP_VERSION_TOO_OLD,
+            "Attestation Report version is too old. Please update your firmware.");
+    if (version > era->report_max)
+        return cmn_err_reason(
+            err, EKEYREJECTED, CMN_REASON_SNP_VERSION_UNKNOWN,
+            "Unexpected attestation report version. Check SNP Firmware ABI specification");
+    return 0;
+}
+
 static void tell_advisories(struct kbs *kbs, const struct kbs_checks *checks)
 {
     for (size_t i = 0; i < checks->n; i++) {
@@ -233,6 +263,8 @@ static int evaluate(struct kbs *kbs, const struct kbs_session *session, const st
                               session->tee);
     int r = check_additional(a->additional, err);
     if (r == 0)
+        r = check_report_version(kbs->era, session->tee, a->primary, err);
+    if (r == 0)
         r = cmn_json_jcs(a->runtime, &jcs, err);
     if (r == 0)
         r = cmn_hash(kbs->env, "SHA384", jcs.data, jcs.len, digest, err);
@@ -243,6 +275,8 @@ static int evaluate(struct kbs *kbs, const struct kbs_session *session, const st
                          cmn_bytes(init_digest, init_len), ret_checks, &claims, err);
         tell_advisories(kbs, ret_checks);
     }
+    if (r == 0)
+        r = kbs_era_claims(kbs->era, session->tee, &claims, err);
     if (r == 0)
         r = kbs_token_issue(kbs, &claims, session->tee, a->runtime, init_claims, ret_token, err);
     if (r == 0)
@@ -260,17 +294,20 @@ void kbs_attest(struct kbs *kbs, const struct cmn_http_request *req, struct cmn_
     struct cmn_err err = {0};
     char id[64];
 
+    kbs_metric_add(kbs->metrics, KBS_METRIC_ATTESTATION_REQUESTS);
     if (!kbs_session_cookie(req, id)) {
+        kbs_metric_add(kbs->metrics, KBS_METRIC_ATTESTATION_ERRORS);
         refuse_attest(kbs, resp, CMN_REASON_RCAR_COOKIE_MISSING, "cookie not found");
         return;
     }
-    if (cmn_json_load(req->body, CMN_JSON_MAX_DEPTH, &body, &err) < 0 ||
-        read_attestation(body, &a, &err) < 0) {
+    if (load_attestation(kbs->era, req->body, &body, &a, &err) < 0) {
+        kbs_metric_add(kbs->metrics, KBS_METRIC_ATTESTATION_ERRORS);
         refuse_attest(kbs, resp, CMN_REASON_RCAR_ATTESTATION_MALFORMED, err.msg);
         return;
     }
     auto_json json_t *runtime = a.runtime; /* freed with this scope */
     if (kbs_session_find(kbs, id, &session, &old_token) < 0) {
+        kbs_metric_add(kbs->metrics, KBS_METRIC_ATTESTATION_ERRORS);
         refuse_attest(kbs, resp, CMN_REASON_RCAR_SESSION_UNKNOWN, "session not found");
         return;
     }
@@ -280,7 +317,10 @@ void kbs_attest(struct kbs *kbs, const struct cmn_http_request *req, struct cmn_
                    "session was attested before; its token is sent again", NULL);
         return;
     }
-    if (strcmp(a.nonce, session.nonce) != 0) {
+    if (!kbs->era->composite) {
+        if (json_object_set_new(runtime, "nonce", json_string(session.nonce)) < 0)
+            return;
+    } else if (strcmp(a.nonce, session.nonce) != 0) {
         refuse_attest(kbs, resp, CMN_REASON_RCAR_NONCE_MISMATCH,
                       "the nonce in the handshake session is different from that in the evidence");
         return;
@@ -292,9 +332,11 @@ void kbs_attest(struct kbs *kbs, const struct cmn_http_request *req, struct cmn_
         return;
     }
     if (evaluate(kbs, &session, &a, checks, &root, &token, &err) < 0) {
+        kbs_metric_add_for(kbs->metrics, KBS_METRIC_ATTESTATION_FAILURES, session.tee);
         refuse_evidence(kbs, resp, checks, &err);
         return;
     }
+    kbs_metric_add_for(kbs->metrics, KBS_METRIC_ATTESTATION_SUCCESSES, session.tee);
     CMN_IGNORE(kbs_session_attested(kbs, session.id, token)); /* it may have ended meanwhile */
     answer_token(resp, &session, token);
     auto_json json_t *payload = NULL, *header = NULL, *details = NULL;

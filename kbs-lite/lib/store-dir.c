@@ -1,6 +1,7 @@
 /* store-dir.c - a folder in the layout of upstream's LocalFs backend; see store.h. */
 #include "store.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,6 +71,41 @@ static int del(struct kbs_store *s, const char *ns, const char *key, struct cmn_
     return r;
 }
 
+/* The key of a file name; \x2F stands for '/'. false: a file of ours on its way (see put). */
+static bool key_of(const char *name, char *out, size_t cap)
+{
+    size_t n = 0;
+
+    if (*name == '.')
+        return false;
+    while (*name && n + 1 < cap) {
+        bool slash = strncmp(name, "\\x2F", 4) == 0;
+        out[n++] = slash ? '/' : *name;
+        name += slash ? 4 : 1;
+    }
+    out[n] = '\0';
+    return !*name;
+}
+
+static int list(struct kbs_store *s, const char *ns, int (*each)(void *, const char *), void *ctx,
+                struct cmn_err *err)
+{
+    auto_free char *folder = NULL;
+    char key[1024];
+    int r = 0;
+
+    if (asprintf(&folder, "%s/%s", ((struct dir *)s)->path, ns) < 0)
+        return cmn_err_set(err, ENOMEM, "no memory");
+    DIR *d = opendir(folder);
+    if (!d)
+        return errno == ENOENT ? 0 : cmn_err_set(err, errno, "%s: %s", folder, strerror(errno));
+    for (struct dirent *e; r >= 0 && (e = readdir(d));)
+        if (key_of(e->d_name, key, sizeof(key)))
+            r = each(ctx, key);
+    (void)closedir(d);
+    return r < 0 ? r : 0;
+}
+
 static void free_all(struct kbs_store *s)
 {
     free(((struct dir *)s)->path);
@@ -89,7 +125,7 @@ int kbs_store_dir(const char *path, struct kbs_store **ret, struct cmn_err *err)
         free_all(&d->base);
         return r;
     }
-    d->base = (struct kbs_store){get, put, del, free_all};
+    d->base = (struct kbs_store){get, put, del, list, free_all};
     *ret = &d->base;
     return 0;
 }

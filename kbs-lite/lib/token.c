@@ -74,6 +74,32 @@ static json_t *evidence_of(const struct kbs_claims *c, const char *tee, const js
     return e;
 }
 
+static int add_reference(void *ctx, const char *name)
+{
+    json_t *names = ctx;
+
+    return json_array_append_new(names, json_string(name)) < 0 ? -ENOMEM : 0;
+}
+
+int kbs_reference_values(struct kbs *kbs, json_t **ret, struct cmn_err *err)
+{
+    auto_json json_t *names = json_array(), *all = json_object();
+    size_t i;
+    json_t *name;
+    int r = kbs_store_list(kbs, KBS_NS_REFERENCE, add_reference, names, err);
+
+    json_array_foreach(names, i, name) {
+        json_t *value = NULL;
+        if (r == 0)
+            r = kbs_reference_value(kbs, json_string_value(name), &value, err);
+        if (r == 0 && value && json_object_set_new(all, json_string_value(name), value) < 0)
+            r = cmn_err_set(err, ENOMEM, "no memory");
+    }
+    if (r == 0)
+        *ret = cmn_take(all);
+    return r;
+}
+
 static int find_reference(void *ctx, const char *name, json_t **ret, struct cmn_err *err)
 {
     return kbs_reference_value(ctx, name, ret, err);
@@ -87,8 +113,17 @@ static int appraise(struct kbs *kbs, const json_t *evidence, struct kbs_policy_a
     if (kbs_store_get(kbs, KBS_NS_POLICY, "default_cpu.rego", &text, NULL) < 0)
         return cmn_err_reason(err, ENOENT, CMN_REASON_POLICY_MISSING,
                               "Policy `default_cpu.rego` not found");
-    return kbs_policy_appraise((const char *)text.data, text.len, evidence,
-                               &(struct kbs_policy_refs){find_reference, kbs}, ret, err);
+    auto_json json_t *data = NULL;
+    if (kbs->era->reference_data) {
+        json_t *all = NULL;
+        int r = kbs_reference_values(kbs, &all, err);
+        if (r < 0)
+            return r;
+        data = json_pack("{s:o}", "reference", all);
+    }
+    return kbs_policy_appraise(
+        (const char *)text.data, text.len, evidence,
+        &(struct kbs_policy_refs){find_reference, kbs, data, kbs->era->claims_by_rule}, ret, err);
 }
 
 /* The policy's extensions become members of their names (ear.trustee.identifiers, by the default).
@@ -129,7 +164,7 @@ static int sign(struct kbs *kbs, json_t *submod, char **ret, struct cmn_err *err
         "{s:s, s:I, s:{s:s, s:s}, s:{s:O}, s:I, s:s}", "eat_profile",
         "tag:github.com,2024:confidential-containers/Trustee", "iat", (json_int_t)now,
         "ear.verifier-id", "developer", "https://confidentialcontainers.org", "build",
-        "attestation-service 0.1.0", "submods", "cpu0", submod, "exp",
+        "attestation-service 0.1.0", "submods", kbs->era->submod, submod, "exp",
         (json_int_t)(now + kbs->config.token_minutes * 60), "iss", "CoCo-Attestation-Service");
     if (!header || !payload)
         return cmn_err_set(err, ENOMEM, "no memory");
@@ -141,6 +176,8 @@ int kbs_token_issue(struct kbs *kbs, const struct kbs_claims *claims, const char
                     struct cmn_err *err)
 {
     struct kbs_policy_appraisal a = {0};
+    if (kbs->era->simple_token)
+        return kbs_simple_token_issue(kbs, claims, tee, runtime_data, ret, err);
     auto_json json_t *evidence = evidence_of(claims, tee, runtime_data, init_data_claims);
     int r = evidence ? appraise(kbs, evidence, &a, err) : cmn_err_set(err, ENOMEM, "no memory");
     auto_json json_t *submod = r == 0 ? submod_of(&a, evidence) : NULL;
@@ -154,6 +191,9 @@ int kbs_token_issue(struct kbs *kbs, const struct kbs_claims *claims, const char
 int kbs_token_verify(struct kbs *kbs, const char *token, json_t **ret_payload, struct cmn_err *err)
 {
     auto_json json_t *header = NULL, *payload = NULL;
+
+    if (kbs->era->simple_token)
+        return kbs_simple_token_verify(kbs, token, ret_payload, err);
     int r = cmn_jws_parse(token, &header, &payload, err);
 
     if (r == 0)
