@@ -214,22 +214,22 @@ static void run_still_before(struct conf *c, const struct conf_check *check)
 
 #define CLAIM(n, text_, policy, value)                                                             \
     {                                                                                              \
-        n, "6.2", text_, .needs = CONF_DESTRUCTIVE | CONF_TOKEN, .since = CONF_ERA_0_16,           \
+        n, "6.2", text_, .needs = CONF_DESTRUCTIVE | CONF_TOKEN, .since = CONF_ERA_0_17,           \
                          .run = run_executables, .text = policy, .number_arg = value               \
     }
 #define DEFAULT(n, text_, fn)                                                                      \
     {                                                                                              \
         n, "6.2", text_, .needs = CONF_DESTRUCTIVE | CONF_TOKEN | CONF_SAMPLE,                     \
-                         .since = CONF_ERA_0_16, .run = fn                                         \
+                         .since = CONF_ERA_0_17, .run = fn                                         \
     }
 #define REFERENCE(n, text_, rego, value)                                                           \
     {                                                                                              \
-        n, "6.2", text_, .needs = CONF_DESTRUCTIVE | CONF_TOKEN, .since = CONF_ERA_0_16,           \
+        n, "6.2", text_, .needs = CONF_DESTRUCTIVE | CONF_TOKEN, .since = CONF_ERA_0_17,           \
                          .run = run_reference, .text = rego, .number_arg = value                   \
     }
 #define FAILS(n, text_, policy)                                                                    \
     {                                                                                              \
-        n, "8.2#40", text_, .needs = CONF_DESTRUCTIVE | CONF_TOKEN, .since = CONF_ERA_0_16,        \
+        n, "8.2#40", text_, .needs = CONF_DESTRUCTIVE | CONF_TOKEN, .since = CONF_ERA_0_17,        \
                             .run = run_attest_fails, .text = policy                                \
     }
 #define MALFORMED(n, text_, json)                                                                  \
@@ -242,7 +242,7 @@ static void run_still_before(struct conf *c, const struct conf_check *check)
 
 static const struct conf_check checks[] = {
     {901, "6.2", "without reference values nothing is recognised", .needs = CONF_TOKEN,
-     .since = CONF_ERA_0_16, .run = run_nothing_known},
+     .since = CONF_ERA_0_17, .run = run_nothing_known},
     DEFAULT(902, "a known launch digest affirms the executables", run_digest_known),
     DEFAULT(903, "another launch digest does not", run_digest_unknown),
     DEFAULT(904, "known version numbers affirm the hardware", run_hardware_known),
@@ -250,7 +250,7 @@ static const struct conf_check checks[] = {
     DEFAULT(906, "a list does not stand for a scalar", run_list_for_scalar),
     DEFAULT(907, "all known: ear.status is affirming", run_all_known),
     {908, "6.2", "a known measurement affirms the executables of snp",
-     .needs = CONF_DESTRUCTIVE | CONF_TOKEN | CONF_SNP, .since = CONF_ERA_0_16,
+     .needs = CONF_DESTRUCTIVE | CONF_TOKEN | CONF_SNP, .since = CONF_ERA_0_17,
      .run = run_measurement_known},
     MALFORMED(910, "a request that is no JSON is refused", "{"),
     MALFORMED(911, "a request without an id is refused", "{\"policy\":\"cGFja2FnZSBwb2xpY3k\"}"),
@@ -262,18 +262,18 @@ static const struct conf_check checks[] = {
     MALFORMED(915, "a policy that is not UTF-8 is refused",
               "{\"policy_id\":\"default_cpu\",\"policy\":\"__79\"}"),
     {916, "1.6", "a policy that does not parse is refused and the one before stays",
-     .needs = CONF_DESTRUCTIVE | CONF_TOKEN, .since = CONF_ERA_0_16, .run = run_still_before,
+     .needs = CONF_DESTRUCTIVE | CONF_TOKEN, .since = CONF_ERA_0_17, .run = run_still_before,
      .text = "package policy\ntrust_claims := {"},
     CLAIM(920, "a policy set under default_cpu is the one that is asked",
           HEAD "trust_claims := {\"executables\": 5}\n", 5),
     {921, "1.6", "a policy set under the id default has no effect",
-     .needs = CONF_DESTRUCTIVE | CONF_TOKEN, .since = CONF_ERA_0_16, .run = run_executables,
+     .needs = CONF_DESTRUCTIVE | CONF_TOKEN, .since = CONF_ERA_0_17, .run = run_executables,
      .text = HEAD "trust_claims := {\"executables\": 6}\n", .detail = "default", .number_arg = 5},
     CLAIM(922, "a claim that contradicts the guest still gives a token",
           HEAD "trust_claims := {\"executables\": 96}\n", 96),
     CLAIM(923, "negative claims are taken", HEAD "trust_claims := {\"executables\": -1}\n", -1),
     {924, "6.2", "without trust_claims the status is none", .needs = CONF_DESTRUCTIVE | CONF_TOKEN,
-     .since = CONF_ERA_0_16, .run = run_undefined, .text = HEAD "x := 1\n"},
+     .since = CONF_ERA_0_17, .run = run_undefined, .text = HEAD "x := 1\n"},
     FAILS(925, "trust_claims that is no object fails the attestation", HEAD "trust_claims := 1\n"),
     FAILS(926, "an empty trust_claims fails the attestation", HEAD "trust_claims := {}\n"),
     FAILS(927, "a claim that is no number fails the attestation",

@@ -181,9 +181,9 @@ static int alter(struct conf *c, const struct conf_evidence *how, uint8_t raw[RE
 {
     struct snp_tcb tcb = ftee_default_tcb(SNP_GENOA);
 
-    if (how->version)
-        cmn_put_u32le(raw, how->version);
-    if (how->version == 2)
+    uint32_t version = how->version ? how->version : c->era->id <= CONF_ERA_0_10 ? 2 : 3;
+    cmn_put_u32le(raw, version);
+    if (version == 2) /* it has no ids of the processor */
         memset(raw + 0x188, 0, 3);
     if (how->vmpl)
         cmn_put_u32le(raw + 0x030, how->vmpl);
