@@ -136,7 +136,9 @@ const char *conf_good_token(struct conf *c)
         c->token_tried = true;
         c->token = conf_handshake(c, CONF_P256, NULL);
     }
-    if (!c->token)
+    if (!c->token) {
+        c->missed = c->frozen = false; /* it is another check that tells of it */
         conf_skip(c, "needs a token, and the genuine handshake gave none");
+    }
     return c->token;
 }

@@ -85,10 +85,13 @@ int conf_get_resource(struct conf *c, const char *path, const char *cookie, cons
 static bool make_readable(struct conf *c)
 {
     if (!c->readable_tried) {
+        bool missed = c->missed;
         c->readable_tried = true;
         c->readable_ok =
             conf_set_resource_policy(c, OPEN_POLICY) &&
             conf_put_resource(c, CONF_RESOURCE, cmn_bytes(CONF_SECRET, strlen(CONF_SECRET)));
+        c->missed = missed; /* a refusal here is told by the checks of policies and resources */
+        c->frozen = missed;
     }
     return c->readable_ok;
 }
