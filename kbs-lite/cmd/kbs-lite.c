@@ -13,20 +13,31 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 
 #define CERT_MAX (1 << 20)
 
+#ifdef __SANITIZE_ADDRESS__
+enum { SANITIZED = 1 };
+#else
+enum { SANITIZED = 0 };
+#endif
+
 struct args {
     const char *config_file;
-    bool allow_network;
+    bool allow_network, strict_config;
 };
 
-enum { OPT_ALLOW_NETWORK = 256 };
+enum { OPT_ALLOW_NETWORK = 256, OPT_STRICT_CONFIG };
 
 static const struct argp_option options[] = {
-    {"config-file", 'c', "FILE", 0, "Configuration in TOML (default: $KBS_CONFIG_FILE)", 0},
+    {"config-file", 'c', "FILE", 0,
+     "Configuration: TOML, or JSON or YAML by the file's name (default: $KBS_CONFIG_FILE)", 0},
     {"allow-test-roots-on-network", OPT_ALLOW_NETWORK, NULL, 0,
      "Listen beyond loopback although a test root is trusted", 0},
+    {"strict-config", OPT_STRICT_CONFIG, NULL, 0, "A key without effect is an error, not a warning",
+     0},
     {0},
 };
 
@@ -38,6 +49,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         a->config_file = arg;
     else if (key == OPT_ALLOW_NETWORK)
         a->allow_network = true;
+    else if (key == OPT_STRICT_CONFIG)
+        a->strict_config = true;
     else
         return ARGP_ERR_UNKNOWN;
     return 0;
@@ -85,7 +98,8 @@ static int open_kbs(struct cmn_env *env, const struct kbs_daemon_config *c, stru
                                 .store_dir = c->store_dir,
                                 .session_minutes = c->session_minutes,
                                 .token_minutes = c->token_minutes,
-                                .no_resource_plugin = !c->resource_plugin};
+                                .no_resource_plugin = !c->resource_plugin,
+                                .insecure_header_jwk = c->insecure_header_jwk};
     int r = c->test_roots ? cmn_file_read(c->test_roots, CERT_MAX, &chain, err) : 0;
 
     config.test_chain_pem = cmn_buf_bytes(&chain);
@@ -121,6 +135,14 @@ static int serve(const struct kbs_daemon_config *c, struct kbs *kbs, const sigse
     (void)sigwait(stop, &sig);
     cmn_http_server_free(server);
     return 0;
+}
+
+/* Memory of this process holds secrets: nobody gets to see it, not in a core dump either. */
+static void keep_memory_private(void)
+{
+    (void)setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+    if (!SANITIZED) /* the leak check attaches to its own process */
+        (void)prctl(PR_SET_DUMPABLE, 0);
 }
 
 static void tell_warnings(const struct cmn_buf *warnings)
@@ -175,6 +197,7 @@ int main(int argc, char **argv)
     struct kbs_daemon_config config = {0};
     struct cmn_err err = {0};
 
+    keep_memory_private();
     argp_err_exit_status = 2;
     (void)argp_parse(&argp, argc, argv, 0, NULL, &a);
     if (!a.config_file) {
@@ -183,7 +206,9 @@ int main(int argc, char **argv)
     }
     int r = kbs_daemon_config_load(a.config_file, &config, &err);
     if (r == 0) {
-        r = run(&a, &config, &err);
+        r = a.strict_config && config.warnings.len
+                ? cmn_err_set(&err, EINVAL, "--strict-config: %.900s", (char *)config.warnings.data)
+                : run(&a, &config, &err);
         kbs_daemon_config_done(&config);
     }
     if (r < 0)

@@ -2,9 +2,11 @@
 #include "store.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #define VALUE_MAX (64u << 20)
@@ -12,6 +14,7 @@
 struct dir {
     struct kbs_store base;
     char *path;
+    int lock; /* of the folder: shared while it is open */
 };
 
 /* Upstream takes [A-Za-z0-9._/-] and writes '/' as \x2F, so a key never leaves its namespace. */
@@ -106,8 +109,43 @@ static int list(struct kbs_store *s, const char *ns, int (*each)(void *, const c
     return r < 0 ? r : 0;
 }
 
+/* What a writer left that was killed in the middle of a put. */
+static void sweep_namespace(int folder, const char *name)
+{
+    int fd = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+
+    if (!d) {
+        if (fd >= 0)
+            (void)close(fd);
+        return;
+    }
+    for (struct dirent *e; (e = readdir(d));)
+        if (strncmp(e->d_name, ".new.", 5) == 0)
+            (void)unlinkat(fd, e->d_name, 0);
+    (void)closedir(d);
+}
+
+/* Sweeps if nobody else has the folder open: the temporary files of a live writer are its own. */
+static int open_folder(struct dir *d, struct cmn_err *err)
+{
+    static const char *const spaces[] = {KBS_NS_KBS, KBS_NS_POLICY, KBS_NS_RESOURCE,
+                                         KBS_NS_REFERENCE};
+
+    d->lock = open(d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (d->lock < 0)
+        return cmn_err_set(err, errno, "%s: %s", d->path, strerror(errno));
+    if (flock(d->lock, LOCK_EX | LOCK_NB) == 0)
+        for (size_t i = 0; i < CMN_ARRAY_SIZE(spaces); i++)
+            sweep_namespace(d->lock, spaces[i]);
+    (void)flock(d->lock, LOCK_SH);
+    return 0;
+}
+
 static void free_all(struct kbs_store *s)
 {
+    if (((struct dir *)s)->lock >= 0)
+        (void)close(((struct dir *)s)->lock);
     free(((struct dir *)s)->path);
     free(s);
 }
@@ -120,7 +158,10 @@ int kbs_store_dir(const char *path, struct kbs_store **ret, struct cmn_err *err)
         free(d);
         return cmn_err_set(err, ENOMEM, "no memory");
     }
+    d->lock = -1;
     int r = cmn_mkdir_p(path, 0700, err);
+    if (r == 0)
+        r = open_folder(d, err);
     if (r < 0) {
         free_all(&d->base);
         return r;

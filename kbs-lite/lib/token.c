@@ -188,6 +188,18 @@ int kbs_token_issue(struct kbs *kbs, const struct kbs_claims *claims, const char
     return r;
 }
 
+/* By our own key; with insecure_header_jwk by whatever key the token brings. */
+static int verify_signature(struct kbs *kbs, const json_t *header, const char *token,
+                            struct cmn_err *err)
+{
+    auto_pkey EVP_PKEY *own = NULL;
+
+    if (!kbs->config.insecure_header_jwk)
+        return cmn_jws_verify(kbs->env, kbs->token_key, token, err);
+    int r = cmn_jwk_to_key(kbs->env, json_object_get(header, "jwk"), &own, err);
+    return r < 0 ? r : cmn_jws_verify(kbs->env, own, token, err);
+}
+
 int kbs_token_verify(struct kbs *kbs, const char *token, json_t **ret_payload, struct cmn_err *err)
 {
     auto_json json_t *header = NULL, *payload = NULL;
@@ -197,7 +209,7 @@ int kbs_token_verify(struct kbs *kbs, const char *token, json_t **ret_payload, s
     int r = cmn_jws_parse(token, &header, &payload, err);
 
     if (r == 0)
-        r = cmn_jws_verify(kbs->env, kbs->token_key, token, err);
+        r = verify_signature(kbs, header, token, err);
     if (r < 0)
         return cmn_err_reason(
             err, EKEYREJECTED, CMN_REASON_TOKEN_INVALID,

@@ -63,6 +63,8 @@ struct kbs_config {
     unsigned session_minutes; /* 0: 5 */
     unsigned token_minutes;   /* 0: 5 */
     bool no_resource_plugin;  /* as a configuration without [[plugins]] name="resource" */
+    bool insecure_header_jwk; /* a token's own key is taken for good, as upstream's option of this
+                                 name */
     const char *era;          /* the Trustee release to be, "0.9" to "0.21"; NULL: the newest */
 };
 
