@@ -124,6 +124,7 @@ static int new_kbs(struct sim_run *run, struct cmn_err *err)
     const struct kbs_vcek_source kds = {.kds_url = url};
     struct cmn_bytes crls[1];
     struct kbs_config config = {.trust_amd = v->trust_amd,
+                                .era = run->plan->era,
                                 .policy_set = run->plan->policy_set,
                                 .strict = run->plan->strict,
                                 .admin = KBS_ADMIN_DENY_ALL,
