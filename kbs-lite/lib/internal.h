@@ -14,10 +14,12 @@
 #include <pthread.h>
 
 #define KBS_SESSION_ID_CHARS 32
-#define KBS_MAX_SESSIONS     4096
+#define KBS_MAX_SESSIONS     20000
+#define KBS_SESSION_BUCKETS  4096 /* a power of two */
 
 struct kbs_session {
-    struct kbs_session *next;
+    struct kbs_session *next;    /* of its bucket */
+    struct kbs_session *younger; /* all live as long, so this is the order in which they end */
     char id[KBS_SESSION_ID_CHARS + 1];
     char nonce[45]; /* base64 of 32 bytes */
     char tee[24];
@@ -32,7 +34,8 @@ struct kbs {
     struct kbs_config config; /* texts inside are not kept: only flags and numbers */
     struct kbs_store *store;
     pthread_mutex_t store_lock;
-    struct kbs_session *sessions;
+    struct kbs_session *session_buckets[KBS_SESSION_BUCKETS];
+    struct kbs_session *oldest, *youngest;
     size_t n_sessions;
     pthread_mutex_t session_lock;
     EVP_PKEY *token_key; /* P-256 (simple tokens: RSA), made at start: as upstream without a
