@@ -6,6 +6,7 @@
 #include "config.h"
 
 #include "common/log/log.h"
+#include "kbs-lite/lib/era.h"
 
 #include <argp.h>
 #include <pthread.h>
@@ -26,16 +27,18 @@ enum { SANITIZED = 0 };
 
 struct args {
     const char *config_file;
-    bool allow_network, strict_config;
+    bool allow_network, strict_config, eras;
 };
 
-enum { OPT_ALLOW_NETWORK = 256, OPT_STRICT_CONFIG };
+enum { OPT_ALLOW_NETWORK = 256, OPT_STRICT_CONFIG, OPT_ERAS };
 
 static const struct argp_option options[] = {
     {"config-file", 'c', "FILE", 0,
      "Configuration: TOML, or JSON or YAML by the file's name (default: $KBS_CONFIG_FILE)", 0},
     {"allow-test-roots-on-network", OPT_ALLOW_NETWORK, NULL, 0,
      "Listen beyond loopback although a test root is trusted", 0},
+    {"eras", OPT_ERAS, NULL, 0,
+     "Show the Trustee releases it can be, and what of each is proven or derived", 0},
     {"strict-config", OPT_STRICT_CONFIG, NULL, 0, "A key without effect is an error, not a warning",
      0},
     {0},
@@ -49,6 +52,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         a->config_file = arg;
     else if (key == OPT_ALLOW_NETWORK)
         a->allow_network = true;
+    else if (key == OPT_ERAS)
+        a->eras = true;
     else if (key == OPT_STRICT_CONFIG)
         a->strict_config = true;
     else
@@ -145,6 +150,16 @@ static void keep_memory_private(void)
         (void)prctl(PR_SET_DUMPABLE, 0);
 }
 
+static void print_eras(void)
+{
+    size_t n = 0;
+    const struct kbs_era *eras = kbs_era_list(&n);
+
+    for (size_t i = 0; i < n; i++)
+        (void)printf("%-5s KBS %s  %-8s %s\n", eras[i].name, eras[i].protocol,
+                     eras[i].proven ? "proven" : "derived", eras[i].note);
+}
+
 static void tell_warnings(const struct cmn_buf *warnings)
 {
     const char *p = (const char *)warnings->data;
@@ -166,6 +181,10 @@ static int run(const struct args *a, const struct kbs_daemon_config *c, struct c
     tell_warnings(&c->warnings);
     if (r == 0)
         r = open_kbs(env, c, &kbs, err);
+    const struct kbs_era *era = kbs_era_find(c->era);
+    if (r == 0 && c->era)
+        cmn_log(CMN_LOG_INFO, "kbs", "as Trustee %s (%s)%s%s", era->name,
+                era->proven ? "proven" : "derived", *era->note ? ": " : "", era->note);
     if (r == 0 && kbs_trusts_test_roots(kbs)) {
         cmn_log(CMN_LOG_WARN, "kbs", "a test root is trusted: this broker protects nothing");
         if (!is_loopback(c->address) && !a->allow_network)
@@ -200,6 +219,10 @@ int main(int argc, char **argv)
     keep_memory_private();
     argp_err_exit_status = 2;
     (void)argp_parse(&argp, argc, argv, 0, NULL, &a);
+    if (a.eras) {
+        print_eras();
+        return 0;
+    }
     if (!a.config_file) {
         (void)fprintf(stderr, "kbs-lite: say --config-file FILE (see --help)\n");
         return 2;

@@ -32,7 +32,7 @@ static void help(FILE *out)
                 "The TEE is software and protects nothing.\n\n",
                 out);
     for (size_t i = 0; i < CMN_ARRAY_SIZE(commands); i++)
-        (void)fprintf(out, "  %-11s %s\n", commands[i].name, commands[i].summary);
+        (void)fprintf(out, "  %-12s %s\n", commands[i].name, commands[i].summary);
     (void)fputs("\n'cocobox COMMAND --help' tells a command's options.\n"
                 "Exit codes: 0 pass, 1 a scenario failed, 2 usage, 3 environment, 77 skipped.\n",
                 out);
