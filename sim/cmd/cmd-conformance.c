@@ -1,5 +1,6 @@
 /* cmd-conformance.c - cocobox conformance kbs --url URL: does this KBS speak the protocol? */
 #include "sim/cmd/cmd.h"
+#include "sim/cmd/kbs-admin.h"
 #include "sim/conformance/conformance.h"
 
 #include <argp.h>
@@ -158,24 +159,6 @@ static void print_list(const struct args *a)
         (void)printf("%zu checks\n", json_array_size(list));
 }
 
-/* A token as it stands in the file, or one signed by the key in it. *ret_token is malloc'ed. */
-static int read_admin(struct args *a, struct cmn_buf *file, char **ret_token, struct cmn_err *err)
-{
-    int r = cmn_file_read(a->admin_key, PEM_MAX, file, err);
-
-    if (r < 0)
-        return r;
-    if (strstr((char *)file->data, "-----BEGIN")) {
-        r = cmn_pkey_from_pem(a->opts.env, cmn_buf_bytes(file), &a->opts.admin_key, err);
-        if (r == 0)
-            r = conf_admin_token(a->opts.env, a->opts.admin_key, &a->opts.admin_claims, ret_token,
-                                 err);
-        return r < 0 ? cmn_err_wrap(err, r, "%s", a->admin_key) : 0;
-    }
-    *ret_token = strndup((char *)file->data, strcspn((char *)file->data, " \r\n\t"));
-    return *ret_token ? 0 : cmn_err_set(err, ENOMEM, "no memory");
-}
-
 static int finish(const struct args *a, struct sim_conf_report *report)
 {
     struct cmn_err err = {0};
@@ -204,7 +187,6 @@ static int run(struct args *a)
 {
     auto_env struct cmn_env *env = NULL;
     auto_buf struct cmn_buf cert = {0};
-    auto_buf_secret struct cmn_buf admin = {0};
     auto_free char *token = NULL;
     struct sim_conf_report report = {0};
     struct cmn_err err = {0};
@@ -214,7 +196,8 @@ static int run(struct args *a)
     if (r == 0 && a->cert)
         r = cmn_file_read(a->cert, PEM_MAX, &cert, &err);
     if (r == 0 && a->admin_key)
-        r = read_admin(a, &admin, &token, &err);
+        r = sim_kbs_admin_read(env, a->admin_key, &a->opts.admin_claims, &a->opts.admin_key, &token,
+                               &err);
     a->opts.ca_pem = (const char *)cert.data;
     a->opts.admin_bearer = token;
     if (!a->json) {

@@ -17,6 +17,7 @@ enum run_result { RUN_PASSED, RUN_FAILED, RUN_ERROR, RUN_SKIPPED, RUN_INTERRUPTE
 struct run_opts {
     bool json, verbose;
     const char *seed; /* NULL: the system's randomness and clock */
+    const char *kbs_url, *kbs_ca_pem, *kbs_admin_bearer; /* somebody else's KBS, see run.h */
 };
 
 struct run_session {
