@@ -87,21 +87,34 @@ void kbs_auth(struct kbs *kbs, const struct cmn_http_request *req, struct cmn_ht
 void kbs_attest(struct kbs *kbs, const struct cmn_http_request *req,
                 struct cmn_http_response *resp);
 
+/* What the evidence of one attester proved. All but the texts, which are static, is owned. */
+struct kbs_subject {
+    const char *tee, *class;
+    struct kbs_claims claims;
+    json_t *runtime;     /* {nonce, tee-pubkey}; of the CPU also additional-evidence */
+    json_t *init_claims; /* of the CPU, or NULL */
+};
+
+#define KBS_SUBJECTS_MAX 9 /* the CPU and eight devices */
+struct kbs_subjects {
+    struct kbs_subject list[KBS_SUBJECTS_MAX];
+    size_t n;
+};
+void kbs_subjects_done(struct kbs_subjects *subjects);
+
 /* ---- token.c ---- */
 /*
- * Appraises the claims of a verified guest with the attestation policy and signs the EAR token.
- * runtime_data: {additional-evidence, nonce, tee-pubkey}. *ret is malloc'ed.
+ * Appraises what was proved, each with the policy of its class, and signs the token: one submod
+ * each. The first is the CPU. *ret is malloc'ed.
  */
-int kbs_token_issue(struct kbs *kbs, const struct kbs_claims *claims, const char *tee,
-                    const json_t *runtime_data, const json_t *init_data_claims, char **ret,
+int kbs_token_issue(struct kbs *kbs, const struct kbs_subjects *subjects, char **ret,
                     struct cmn_err *err) CMN_MUST_USE;
 /* Signature (our key) and exp with 60 s leeway. Caller owns *ret_payload. */
 int kbs_token_verify(struct kbs *kbs, const char *token, json_t **ret_payload,
                      struct cmn_err *err) CMN_MUST_USE;
 
 /* ---- token-simple.c: tokens of 0.9 and 0.10 ---- */
-int kbs_simple_token_issue(struct kbs *kbs, const struct kbs_claims *claims, const char *tee,
-                           const json_t *runtime_data, char **ret,
+int kbs_simple_token_issue(struct kbs *kbs, const struct kbs_subject *subject, char **ret,
                            struct cmn_err *err) CMN_MUST_USE;
 int kbs_simple_token_verify(struct kbs *kbs, const char *token, json_t **ret_payload,
                             struct cmn_err *err) CMN_MUST_USE;

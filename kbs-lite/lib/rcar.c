@@ -201,7 +201,7 @@ static void tell_advisories(struct kbs *kbs, const struct kbs_checks *checks)
 }
 
 static int run_verifier(struct kbs *kbs, const struct kbs_verifier *verifier,
-                        const struct attestation *a, struct cmn_bytes digest,
+                        const json_t *evidence, struct cmn_bytes digest,
                         struct cmn_bytes init_digest, struct kbs_checks *ret_checks,
                         struct kbs_claims *ret, struct cmn_err *err)
 {
@@ -217,7 +217,7 @@ static int run_verifier(struct kbs *kbs, const struct kbs_verifier *verifier,
 
     return verifier->verify(
         kbs->env,
-        &(struct kbs_verify_input){.evidence = a->primary,
+        &(struct kbs_verify_input){.evidence = evidence,
                                    .report_data = digest.data,
                                    .report_data_len = digest.len,
                                    .init_data = init_digest.len ? init_digest.data : NULL,
@@ -228,21 +228,77 @@ static int run_verifier(struct kbs *kbs, const struct kbs_verifier *verifier,
         ret_checks, ret, err);
 }
 
-/* Device evidence is a JSON object, TEE name to evidence; no kind of it can be verified here. */
-static int check_additional(const char *text, struct cmn_err *err)
+void kbs_subjects_done(struct kbs_subjects *subjects)
 {
-    auto_json json_t *devices = NULL;
+    for (size_t i = 0; i < subjects->n; i++) {
+        kbs_claims_done(&subjects->list[i].claims);
+        json_decref(subjects->list[i].runtime);
+        json_decref(subjects->list[i].init_claims);
+    }
+    subjects->n = 0;
+}
 
-    if (!*text)
+/* Verifies one attester's evidence and adds what it proved. init: digest of the init-data or empty.
+ */
+static int add_subject(struct kbs *kbs, const char *tee, const json_t *evidence, json_t *runtime,
+                       struct cmn_bytes init, struct kbs_subjects *subjects,
+                       struct kbs_checks *ret_checks, struct cmn_err *err)
+{
+    const struct kbs_verifier *verifier = kbs_verifier_find(tee);
+    auto_buf struct cmn_buf jcs = {0};
+    uint8_t digest[48];
+
+    if (!verifier)
+        return cmn_err_reason(err, ENOTSUP, CMN_REASON_RCAR_VERIFIER_MISSING,
+                              "feature `%s-verifier` is not enabled for `verifier` crate.", tee);
+    if (subjects->n == KBS_SUBJECTS_MAX)
+        return cmn_err_reason(err, EBADMSG, CMN_REASON_RCAR_ATTESTATION_MALFORMED,
+                              "evidence of more than %d devices", KBS_SUBJECTS_MAX - 1);
+    struct kbs_subject *s = &subjects->list[subjects->n];
+    *s = (struct kbs_subject){.tee = verifier->tee, .class = verifier->class};
+    int r = check_report_version(kbs->era, tee, evidence, err);
+    if (r == 0)
+        r = cmn_json_jcs(runtime, &jcs, err);
+    if (r == 0)
+        r = cmn_hash(kbs->env, "SHA384", jcs.data, jcs.len, digest, err);
+    if (r == 0) {
+        r = run_verifier(kbs, verifier, evidence, cmn_bytes(digest, sizeof(digest)), init,
+                         ret_checks, &s->claims, err);
+        tell_advisories(kbs, ret_checks);
+    }
+    if (r < 0)
+        return r;
+    s->runtime = json_incref(runtime);
+    subjects->n++;
+    return kbs_era_claims(kbs->era, tee, &s->claims, err);
+}
+
+/* Device evidence: the text of a JSON object, TEE name to evidence, each bound to nonce and key. */
+static int add_devices(struct kbs *kbs, const struct attestation *a, struct kbs_subjects *subjects,
+                       struct kbs_checks *ret_checks, struct cmn_err *err)
+{
+    auto_json json_t *devices = NULL, *runtime = json_copy(a->runtime);
+    const char *tee;
+    json_t *evidence;
+    int r = 0;
+
+    if (!*a->additional)
         return 0;
-    if (cmn_json_load(cmn_bytes(text, strlen(text)), CMN_JSON_MAX_DEPTH, &devices, NULL) < 0 ||
+    if (cmn_json_load(cmn_bytes(a->additional, strlen(a->additional)), CMN_JSON_MAX_DEPTH, &devices,
+                      NULL) < 0 ||
         !json_is_object(devices))
         return cmn_err_reason(err, EBADMSG, CMN_REASON_RCAR_ATTESTATION_MALFORMED,
                               "additional evidence is not a JSON object");
-    if (json_object_size(devices))
-        return cmn_err_reason(err, ENOTSUP, CMN_REASON_RCAR_VERIFIER_MISSING,
-                              "additional device evidence cannot be verified here");
-    return 0;
+    if (!runtime || json_object_del(runtime, "additional-evidence") < 0)
+        return cmn_err_set(err, ENOMEM, "no memory");
+    json_object_foreach(devices, tee, evidence)
+        if (r == 0 && !kbs_tee_known(tee))
+            r = cmn_err_reason(err, EBADMSG, CMN_REASON_RCAR_ATTESTATION_MALFORMED,
+                               "additional evidence is of an unknown TEE");
+        else if (r == 0)
+            r = add_subject(kbs, tee, evidence, runtime, cmn_bytes(NULL, 0), subjects, ret_checks,
+                            err);
+    return r;
 }
 
 /* Evidence to token. A negative return is the refusal with its reason. */
@@ -250,38 +306,26 @@ static int evaluate(struct kbs *kbs, const struct kbs_session *session, const st
                     struct kbs_checks *ret_checks, const char **ret_root, char **ret_token,
                     struct cmn_err *err)
 {
-    const struct kbs_verifier *verifier = kbs_verifier_find(session->tee);
-    auto_buf struct cmn_buf jcs = {0};
     auto_json json_t *init_claims = NULL;
-    uint8_t digest[48], init_digest[64];
+    struct kbs_subjects subjects = {.n = 0};
+    uint8_t init_digest[64];
     size_t init_len = 0;
-    struct kbs_claims claims = {0};
+    int r = a->init_data ? kbs_initdata_read(kbs->env, a->init_data, init_digest, &init_len,
+                                             &init_claims, err)
+                         : 0;
 
-    if (!verifier)
-        return cmn_err_reason(err, ENOTSUP, CMN_REASON_RCAR_VERIFIER_MISSING,
-                              "feature `%s-verifier` is not enabled for `verifier` crate.",
-                              session->tee);
-    int r = check_additional(a->additional, err);
     if (r == 0)
-        r = check_report_version(kbs->era, session->tee, a->primary, err);
+        r = add_subject(kbs, session->tee, a->primary, a->runtime, cmn_bytes(init_digest, init_len),
+                        &subjects, ret_checks, err);
     if (r == 0)
-        r = cmn_json_jcs(a->runtime, &jcs, err);
+        subjects.list[0].init_claims = cmn_take(init_claims);
     if (r == 0)
-        r = cmn_hash(kbs->env, "SHA384", jcs.data, jcs.len, digest, err);
-    if (r == 0 && a->init_data)
-        r = kbs_initdata_read(kbs->env, a->init_data, init_digest, &init_len, &init_claims, err);
-    if (r == 0) {
-        r = run_verifier(kbs, verifier, a, cmn_bytes(digest, sizeof(digest)),
-                         cmn_bytes(init_digest, init_len), ret_checks, &claims, err);
-        tell_advisories(kbs, ret_checks);
-    }
+        r = add_devices(kbs, a, &subjects, ret_checks, err);
     if (r == 0)
-        r = kbs_era_claims(kbs->era, session->tee, &claims, err);
+        r = kbs_token_issue(kbs, &subjects, ret_token, err);
     if (r == 0)
-        r = kbs_token_issue(kbs, &claims, session->tee, a->runtime, init_claims, ret_token, err);
-    if (r == 0)
-        *ret_root = claims.root; /* static text */
-    kbs_claims_done(&claims);
+        *ret_root = subjects.list[0].claims.root; /* static text */
+    kbs_subjects_done(&subjects);
     return r;
 }
 

@@ -98,9 +98,11 @@ static int sign(struct kbs *kbs, const json_t *payload, char **ret, struct cmn_e
     return bs && asprintf(ret, "%s.%s", input, bs) >= 0 ? 0 : cmn_err_set(err, ENOMEM, "no memory");
 }
 
-int kbs_simple_token_issue(struct kbs *kbs, const struct kbs_claims *claims, const char *tee,
-                           const json_t *runtime_data, char **ret, struct cmn_err *err)
+int kbs_simple_token_issue(struct kbs *kbs, const struct kbs_subject *subject, char **ret,
+                           struct cmn_err *err)
 {
+    const struct kbs_claims *claims = &subject->claims;
+    const char *tee = subject->tee;
     auto_json json_t *flat = json_object(), *references = NULL;
     auto_free char *n = number(kbs->token_key, OSSL_PKEY_PARAM_RSA_N);
     auto_free char *e = number(kbs->token_key, OSSL_PKEY_PARAM_RSA_E);
@@ -123,7 +125,7 @@ int kbs_simple_token_issue(struct kbs *kbs, const struct kbs_claims *claims, con
         "alg", "RS384", "n", n, "e", e, "nbf", (json_int_t)now, "exp",
         (json_int_t)(now + kbs->config.token_minutes * 60), "tee", tee, "evaluation-reports",
         "policy-id", "default", "tcb-status", flat, "reference-data", references,
-        "customized_claims", "init_data", "runtime_data", runtime_data);
+        "customized_claims", "init_data", "runtime_data", subject->runtime);
     return payload ? sign(kbs, payload, ret, err) : cmn_err_set(err, ENOMEM, "no memory");
 }
 

@@ -29,7 +29,8 @@ struct kbs_verify_input {
 };
 
 struct kbs_verifier {
-    const char *tee; /* "snp" */
+    const char *tee;   /* "snp" */
+    const char *class; /* "cpu", "gpu": names the policy and the submod */
     /*
      * -EKEYREJECTED with a reason: refused. Anything else negative: could not decide. ret_checks
      * tells in every case what was checked; ret only on success.
@@ -42,6 +43,6 @@ struct kbs_verifier {
 const struct kbs_verifier *kbs_verifier_find(const char *tee);
 /* Is it one of the protocol's TEE names (whether or not it can be verified here)? */
 bool kbs_tee_known(const char *tee);
-extern const struct kbs_verifier kbs_verifier_snp, kbs_verifier_sample;
+extern const struct kbs_verifier kbs_verifier_snp, kbs_verifier_sample, kbs_verifier_sampledevice;
 
 #endif

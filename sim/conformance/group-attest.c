@@ -1,6 +1,8 @@
 /* group-attest.c - 4xx: the attestation and what it is bound to (kbs-protocol 2.3 to 2.5). */
 #include "sim/conformance/conf.h"
 
+#include "common/enc/enc.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -191,6 +193,64 @@ static void run_additional(struct conf *c, const struct conf_check *check)
     bound(c, NULL, &(struct conf_binding){.additional = check->text}, !check->number_arg);
 }
 
+/* Evidence of the sample device, bound to nonce and key; or, if asked for, to something else. */
+static char *device_text(struct conf *c, const struct conf_session *s, bool wrong)
+{
+    auto_json json_t *jwk = conf_jwk(c, CONF_P256);
+    auto_json json_t *bound = json_pack("{s:s, s:O}", "nonce", s->nonce, "tee-pubkey", jwk);
+    uint8_t digest[48];
+
+    if (wrong)
+        CMN_IGNORE(json_object_set_new(bound, "additional-evidence", json_string("")));
+    if (!bound || conf_digest(c, bound, digest) < 0)
+        return NULL;
+    auto_free char *b64 = cmn_b64(CMN_B64_STD, digest, sizeof(digest));
+    auto_json json_t *devices =
+        json_pack("{s:{s:s, s:s}}", "sampledevice", "svn", "2", "report_data", b64);
+    return devices ? json_dumps(devices, JSON_COMPACT) : NULL;
+}
+
+static int attest_with_device(struct conf *c, bool wrong)
+{
+    struct conf_session s;
+
+    if (!conf_challenge(c, &s))
+        return -1;
+    auto_free char *text = device_text(c, &s, wrong);
+    auto_json json_t *body =
+        conf_attest_body(c, &s, CONF_P256, NULL, &(struct conf_binding){.additional = text});
+    return conf_attest(c, &s, body);
+}
+
+static void run_device(struct conf *c, const struct conf_check *check)
+{
+    struct conf_token token = {0};
+
+    (void)check;
+    if (attest_with_device(c, false) < 0 || !conf_status(c, 200))
+        return;
+    auto_json json_t *answer = conf_json(c);
+    if (conf_token_parse(c, cmn_json_str(answer, "token"), &token)) {
+        const json_t *submods = json_object_get(token.payload, "submods");
+        const json_t *gpu = json_object_get(submods, "gpu0");
+        const json_t *claims = json_object_get(
+            json_object_get(gpu, "ear.veraison.annotated-evidence"), "sampledevice");
+        const char *svn = cmn_json_str(claims, "svn");
+        (void)conf_expect(c,
+                          json_object_get(submods, "cpu0") && gpu && json_object_size(submods) == 2,
+                          "the submods cpu0 and gpu0");
+        (void)conf_expect(c, svn && strcmp(svn, "2") == 0, "the device's claims in gpu0");
+    }
+    conf_token_done(&token);
+}
+
+static void run_device_wrong(struct conf *c, const struct conf_check *check)
+{
+    (void)check;
+    if (attest_with_device(c, true) > 0)
+        want_refusal(c);
+}
+
 static void run_init_data(struct conf *c, const struct conf_check *check)
 {
     auto_json json_t *init = json_pack("{s:s, s:s}", "format",
@@ -319,6 +379,10 @@ static const struct conf_check checks[] = {
      .run = run_additional, .text = "{\"nonesuch\":{}}"},
     {473, "2.5", "additional evidence of no device is as good as none", .since = ERA,
      .run = run_additional, .text = "{}", .number_arg = 1},
+    {474, "2.5", "a device that attests has a submod of its class", .since = ERA,
+     .run = run_device},
+    {475, "2.5", "device evidence bound as primary evidence is refused", .since = ERA,
+     .run = run_device_wrong},
     {480, "8.2#11", "init-data of format json is refused", .since = ERA, .run = run_init_data,
      .text = "{}", .detail = "json"},
     INIT(481, "init-data that is no TOML is refused", "= ["),
