@@ -30,7 +30,7 @@ int cmn_buf_reserve(struct cmn_buf *b, size_t more)
 
     if (__builtin_add_overflow(b->len, more, &need) || __builtin_add_overflow(need, 1, &need))
         return -ENOMEM;
-    if (need <= b->cap)
+    if (b->data && need <= b->cap)
         return 0;
     size_t cap = b->cap ? b->cap : 64;
     while (cap < need)

@@ -84,8 +84,8 @@ static int wrap_cek(struct cmn_env *env, const json_t *jwk, const uint8_t cek[32
 
     if (!kty || !alg)
         return cmn_err_set(err, ENOTSUP, "the TEE key has no kty or no alg");
-    if (strcmp(kty, "EC") == 0 &&
-        (strcmp(alg, ALG_ECDH) != 0 || !crv || (strcmp(crv, "P-256") && strcmp(crv, "P-521"))))
+    if (strcmp(kty, "EC") == 0 && (strcmp(alg, ALG_ECDH) != 0 || !crv ||
+                                   (strcmp(crv, "P-256") != 0 && strcmp(crv, "P-521") != 0)))
         return cmn_err_set(err, ENOTSUP, "curve %.16s and algorithm %.32s is not supported",
                            crv ? crv : "(none)", alg);
     if (strcmp(kty, "RSA") == 0 && strcmp(alg, ALG_OAEP) != 0 && strcmp(alg, ALG_PKCS1) != 0)

@@ -70,7 +70,7 @@ static int wrap(struct cmn_env *env, const uint8_t kek[32], bool seal, struct cm
         EVP_CIPHER_CTX_set_flags(ctx, EVP_CIPHER_CTX_FLAG_WRAP_ALLOW);
     ready = ready && EVP_CipherInit_ex2(ctx, cipher, kek, NULL, seal, NULL) == 1;
     bool ok = ready && EVP_CipherUpdate(ctx, block, &n, in.data, (int)in.len) == 1 &&
-              EVP_CipherFinal_ex(ctx, block + n, &tail) == 1 && (size_t)(n + tail) == out_len;
+              EVP_CipherFinal_ex(ctx, block + n, &tail) == 1 && (size_t)n + (size_t)tail == out_len;
     EVP_CIPHER_CTX_free(ctx);
     EVP_CIPHER_free(cipher);
     if (ok)

@@ -127,7 +127,9 @@ int cmn_form_decode(const char *s, size_t len, struct cmn_buf *ret)
     int r = cmn_buf_put(ret, "", 0);
 
     for (size_t i = 0; i < len && r == 0; i++) {
-        char c = s[i] == '+' ? ' ' : s[i];
+        char c = s[i];
+        if (c == '+')
+            c = ' ';
         if (c == '%' && i + 2 < len && hex_digit(s[i + 1]) >= 0 && hex_digit(s[i + 2]) >= 0) {
             c = (char)(hex_digit(s[i + 1]) * 16 + hex_digit(s[i + 2]));
             i += 2;

@@ -139,7 +139,7 @@ static int rand_get_params(void *vctx, OSSL_PARAM params[])
 
 #define FN(id, f)                                                                                  \
     {                                                                                              \
-        id, (void (*)(void))f                                                                      \
+        id, (void (*)(void))(f)                                                                    \
     }
 
 static const OSSL_DISPATCH rand_functions[] = {

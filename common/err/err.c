@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-static int set(struct cmn_err *err, int code, enum cmn_reason reason, const char *fmt, va_list ap)
+__attribute__((format(printf, 4, 0))) static int set(struct cmn_err *err, int code,
+                                                     enum cmn_reason reason, const char *fmt,
+                                                     va_list ap)
 {
     if (err) {
         err->code = code;
@@ -15,7 +17,7 @@ static int set(struct cmn_err *err, int code, enum cmn_reason reason, const char
     return -code;
 }
 
-int cmn_err_set(struct cmn_err *err, int code, const char *fmt, ...)
+int(cmn_err_set)(struct cmn_err *err, int code, const char *fmt, ...)
 {
     va_list ap;
 
@@ -25,7 +27,7 @@ int cmn_err_set(struct cmn_err *err, int code, const char *fmt, ...)
     return -code;
 }
 
-int cmn_err_reason(struct cmn_err *err, int code, enum cmn_reason reason, const char *fmt, ...)
+int(cmn_err_reason)(struct cmn_err *err, int code, enum cmn_reason reason, const char *fmt, ...)
 {
     va_list ap;
 
@@ -35,7 +37,7 @@ int cmn_err_reason(struct cmn_err *err, int code, enum cmn_reason reason, const 
     return -code;
 }
 
-int cmn_err_wrap(struct cmn_err *err, int r, const char *fmt, ...)
+int(cmn_err_wrap)(struct cmn_err *err, int r, const char *fmt, ...)
 {
     char inner[sizeof(err->msg)];
     va_list ap;

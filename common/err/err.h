@@ -38,6 +38,17 @@ int cmn_err_wrap(struct cmn_err *err, int r, const char *fmt, ...)
 
 void cmn_err_clear(struct cmn_err *err);
 
+/* What they return, said to the static analyser, which sees one source file at a time: below zero.
+ */
+#ifdef __clang_analyzer__
+#define cmn_err_neg_(code) (__builtin_constant_p(code) ? -(code) : -1)
+#define cmn_err_set(err, code, ...)                                                                \
+    ((void)(cmn_err_set)((err), (code), __VA_ARGS__), cmn_err_neg_(code))
+#define cmn_err_reason(err, code, reason, ...)                                                     \
+    ((void)(cmn_err_reason)((err), (code), (reason), __VA_ARGS__), cmn_err_neg_(code))
+#define cmn_err_wrap(err, r, ...) ((void)(cmn_err_wrap)((err), (r), __VA_ARGS__), (r))
+#endif
+
 #define CMN_MUST_USE __attribute__((warn_unused_result))
 
 /* For the few places where a failure really changes nothing; say why beside it. */

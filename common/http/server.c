@@ -227,7 +227,7 @@ static int listen_on(const char *address, uint16_t port, struct cmn_err *err)
 
 static uint16_t port_of(int fd)
 {
-    struct sockaddr_storage ss;
+    struct sockaddr_storage ss = {0};
     socklen_t len = sizeof(ss);
 
     if (getsockname(fd, (void *)&ss, &len) < 0)

@@ -129,7 +129,7 @@ static int read_reply(struct cmn_supervisor *sup, struct sup_reply *reply, int *
 static int finish_start(struct cmn_supervisor *sup, struct cmn_err *err)
 {
     struct sup_request go = {.op = SUP_GO, .multi = sup->ids.count > 1};
-    struct sup_reply reply;
+    struct sup_reply reply = {0};
     int fd = -1;
 
     /* a failure here shows as the reply, or as its absence */
@@ -305,7 +305,7 @@ int cmn_supervisor_spawn(struct cmn_supervisor *sup, const struct cmn_spawn *spa
                          struct cmn_process **ret, struct cmn_err *err)
 {
     auto_buf struct cmn_buf msg = {0};
-    struct sup_reply reply;
+    struct sup_reply reply = {0};
     auto_close int fd = -1;
 
     int r = pack(sup, spawn, &msg, err);
@@ -355,7 +355,7 @@ int cmn_process_wait(struct cmn_process *p, int timeout_ms, int *ret_status, str
 int cmn_process_kill(struct cmn_process *p, int sig, struct cmn_err *err)
 {
     struct sup_request req = {.op = SUP_KILL, .id = p->id, .signal = sig};
-    struct sup_reply reply;
+    struct sup_reply reply = {0};
     int fd = -1;
 
     int r = call(p->sup, &req, sizeof(req), NULL, 0, &reply, &fd, err);

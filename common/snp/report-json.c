@@ -62,8 +62,17 @@ static json_t *optional(bool present, uint64_t v)
     return present ? json_integer((json_int_t)v) : json_null();
 }
 
+/* jansson's integers are signed: what is above them would come out as another number. */
+static bool fits_json(const struct snp_report *p)
+{
+    return p->policy <= INT64_MAX && p->plat_info <= INT64_MAX &&
+           p->launch_mit_vector <= INT64_MAX && p->current_mit_vector <= INT64_MAX;
+}
+
 json_t *snp_report_to_json(const struct snp_report *p)
 {
+    if (!fits_json(p))
+        return NULL;
     const struct {
         const char *name;
         json_t *value;

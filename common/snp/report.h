@@ -113,7 +113,9 @@ int snp_report_decode(const void *data, size_t len, struct snp_report *ret,
 /* Reserved bytes are zero. */
 void snp_report_encode(const struct snp_report *report, uint8_t out[SNP_REPORT_BYTES]);
 
-/* The attestation_report member of the evidence, in upstream's member order. NULL without memory.
+/*
+ * The attestation_report member of the evidence, in upstream's member order. NULL without memory,
+ * or when one of the 64-bit members has its top bit set: reading such a number is refused, too.
  */
 json_t *snp_report_to_json(const struct snp_report *report);
 /* Unknown members are ignored, optional ones may be null or absent. -EBADMSG,

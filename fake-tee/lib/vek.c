@@ -122,12 +122,15 @@ static int kept_or_issued(struct ftee_ca *ca, const char *name, EVP_PKEY *key,
 {
     auto_env struct cmn_env *env = NULL;
     auto_buf struct cmn_buf der = {0};
+    struct ftee_issue with_key =
+        *what; /* deriving the key again would draw from the chain's stream */
 
+    with_key.key = key;
     if (is_kept(ca, name, key, ret_der))
         return 0;
     int r = cmn_env_derive(ca->env, name, &env, err);
     if (r == 0)
-        r = ftee_ca_issue_from(ca, env, what, NULL, &der, err);
+        r = ftee_ca_issue_from(ca, env, &with_key, NULL, &der, err);
     if (r == 0 && keep)
         r = ftee_ca_keep(ca, name, cmn_buf_bytes(&der), err);
     if (r == 0 && cmn_buf_put(ret_der, der.data, der.len) < 0)

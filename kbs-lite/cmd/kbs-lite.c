@@ -27,10 +27,11 @@ enum { SANITIZED = 0 };
 
 struct args {
     const char *config_file;
+    const char *capture;
     bool allow_network, strict_config, eras;
 };
 
-enum { OPT_ALLOW_NETWORK = 256, OPT_STRICT_CONFIG, OPT_ERAS };
+enum { OPT_ALLOW_NETWORK = 256, OPT_STRICT_CONFIG, OPT_ERAS, OPT_CAPTURE };
 
 static const struct argp_option options[] = {
     {"config-file", 'c', "FILE", 0,
@@ -41,6 +42,8 @@ static const struct argp_option options[] = {
      "Show the Trustee releases it can be, and what of each is proven or derived", 0},
     {"strict-config", OPT_STRICT_CONFIG, NULL, 0, "A key without effect is an error, not a warning",
      0},
+    {"capture", OPT_CAPTURE, "DIR", 0,
+     "Write each attestation into DIR, without secrets, for cocobox replay", 0},
     {0},
 };
 
@@ -56,6 +59,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         a->eras = true;
     else if (key == OPT_STRICT_CONFIG)
         a->strict_config = true;
+    else if (key == OPT_CAPTURE)
+        a->capture = arg;
     else
         return ARGP_ERR_UNKNOWN;
     return 0;
@@ -68,9 +73,17 @@ static void observe(void *ctx, const struct kbs_event *e)
                                : strcmp(e->outcome, "warn") == 0  ? CMN_LOG_WARN
                                                                   : CMN_LOG_INFO;
 
+    const char *check = cmn_json_str(e->details, "check");
+    const char *want = cmn_json_str(e->details, "expected");
+    const char *got = cmn_json_str(e->details, "actual");
+
     (void)ctx;
-    cmn_log(level, "kbs", "%s %s%s%s: %s", e->name, e->outcome, e->reason ? " " : "",
-            cmn_reason_name(e->reason), e->message ? e->message : "");
+    if (check)
+        cmn_log(level, "kbs", "%s %s %s: %s [check %s, expected %s, found %s]", e->name, e->outcome,
+                cmn_reason_name(e->reason), e->message, check, want ? want : "-", got ? got : "-");
+    else
+        cmn_log(level, "kbs", "%s %s%s%s: %s", e->name, e->outcome, e->reason ? " " : "",
+                cmn_reason_name(e->reason), e->message ? e->message : "");
 }
 
 static bool is_loopback(const char *address)
@@ -171,6 +184,18 @@ static void tell_warnings(const struct cmn_buf *warnings)
     }
 }
 
+static int start_capture(const char *dir, const struct kbs_daemon_config *c, struct kbs *kbs,
+                         struct cmn_err *err)
+{
+    auto_buf struct cmn_buf roots = {0};
+    int r = cmn_mkdir_p(dir, 0700, err);
+
+    if (r == 0 && c->test_roots)
+        r = cmn_file_read(c->test_roots, CERT_MAX, &roots, err);
+    return r < 0 ? cmn_err_wrap(err, r, "--capture")
+                 : kbs_capture_to_dir(kbs, dir, cmn_buf_bytes(&roots), err);
+}
+
 static int run(const struct args *a, const struct kbs_daemon_config *c, struct cmn_err *err)
 {
     auto_env struct cmn_env *env = NULL;
@@ -195,11 +220,14 @@ static int run(const struct args *a, const struct kbs_daemon_config *c, struct c
     }
     if (r == 0) {
         kbs_set_observer(kbs, observe, NULL);
+        if (a->capture)
+            r = start_capture(a->capture, c, kbs, err);
         (void)sigemptyset(&stop);
         (void)sigaddset(&stop, SIGINT);
         (void)sigaddset(&stop, SIGTERM);
         (void)pthread_sigmask(SIG_BLOCK, &stop, NULL);
-        r = serve(c, kbs, &stop, err);
+        if (r == 0)
+            r = serve(c, kbs, &stop, err);
     }
     kbs_free(kbs);
     return r;

@@ -12,6 +12,7 @@
 
 #include <openssl/types.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 #define KBS_SESSION_ID_CHARS 32
 #define KBS_MAX_SESSIONS     20000
@@ -50,6 +51,9 @@ struct kbs {
     struct kbs_admin_auth *admin_auth; /* NULL unless KBS_ADMIN_AUTHENTICATED */
     void (*observe)(void *ctx, const struct kbs_event *event);
     void *observe_ctx;
+    void (*capture)(void *ctx, const char *name, struct cmn_bytes bytes);
+    void *capture_ctx;
+    atomic_uint captured; /* exchanges so far */
 };
 
 /* ---- kbs.c ---- */
@@ -70,6 +74,11 @@ int kbs_store_list(struct kbs *kbs, const char *ns, int (*each)(void *ctx, const
 int kbs_store_del(struct kbs *kbs, const char *ns, const char *key,
                   struct cmn_err *err) CMN_MUST_USE;
 
+/* ---- capture.c ---- */
+/* Hands an exchange that was answered to the capture, if there is one. path: below /kbs/v0/. */
+void kbs_capture(struct kbs *kbs, const char *path, const struct cmn_http_request *req,
+                 const struct cmn_http_response *resp);
+
 /* ---- session.c ---- */
 /* A fresh session, copied to *ret (token NULL). -ENOSPC: too many live ones. */
 int kbs_session_new(struct kbs *kbs, const char *tee, struct kbs_session *ret,
@@ -86,6 +95,9 @@ void kbs_session_set_cookie(struct cmn_http_response *resp, const struct kbs_ses
 void kbs_auth(struct kbs *kbs, const struct cmn_http_request *req, struct cmn_http_response *resp);
 void kbs_attest(struct kbs *kbs, const struct cmn_http_request *req,
                 struct cmn_http_response *resp);
+
+/* The runtime data of an attest request, as it is hashed. Caller owns *ret. -EBADMSG. */
+int kbs_rcar_runtime(const json_t *body, json_t **ret, struct cmn_err *err) CMN_MUST_USE;
 
 /* What the evidence of one attester proved. All but the texts, which are static, is owned. */
 struct kbs_subject {
@@ -109,6 +121,12 @@ void kbs_subjects_done(struct kbs_subjects *subjects);
  */
 int kbs_token_issue(struct kbs *kbs, const struct kbs_subjects *subjects, char **ret,
                     struct cmn_err *err) CMN_MUST_USE;
+/* The two pieces of a token's payload: annotated evidence (runtime, init_claims may be NULL), and
+ * the submod an appraisal makes of it. NULL without memory. Caller owns them. */
+json_t *kbs_ear_evidence(const struct kbs_claims *c, const char *tee, const json_t *runtime,
+                         const json_t *init_claims);
+struct kbs_policy_appraisal;
+json_t *kbs_ear_submod(const struct kbs_policy_appraisal *a, json_t *evidence);
 /* Signature (our key) and exp with 60 s leeway. Caller owns *ret_payload. */
 int kbs_token_verify(struct kbs *kbs, const char *token, json_t **ret_payload,
                      struct cmn_err *err) CMN_MUST_USE;

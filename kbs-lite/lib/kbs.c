@@ -298,6 +298,7 @@ static void handle_api(struct kbs *kbs, const char *rest, const struct cmn_http_
             return;
         percent_decode(path);
         dispatch(kbs, path, req, resp);
+        kbs_capture(kbs, path, req, resp); /* dispatch cut path behind its first segment */
         kbs_era_answer(kbs->era, resp);
     }
 }

@@ -122,6 +122,11 @@ struct attestation {
     json_t *runtime; /* {additional-evidence, nonce, tee-pubkey}, owned */
 };
 
+static void attestation_done(struct attestation *a)
+{
+    json_decref(a->runtime);
+}
+
 static int read_attestation(const json_t *body, struct attestation *ret, struct cmn_err *err)
 {
     const json_t *runtime = json_object_get(body, "runtime-data");
@@ -143,6 +148,16 @@ static int read_attestation(const json_t *body, struct attestation *ret, struct 
         return cmn_err_set(err, ENOMEM, "no memory");
     *ret = a;
     return 0;
+}
+
+int kbs_rcar_runtime(const json_t *body, json_t **ret, struct cmn_err *err)
+{
+    struct attestation a = {0};
+    int r = read_attestation(body, &a, err);
+
+    if (r == 0)
+        *ret = a.runtime;
+    return r;
 }
 
 /* The body in the era's layout. Of the old ones nothing but nonce and key is hashed. */
@@ -169,26 +184,6 @@ static int load_attestation(const struct kbs_era *era, struct cmn_bytes text, js
     return r;
 }
 
-/* Which report versions a release's verifier took is the release's, not the verifier's. */
-static int check_report_version(const struct kbs_era *era, const char *tee, const json_t *evidence,
-                                struct cmn_err *err)
-{
-    json_int_t version =
-        cmn_json_int(json_object_get(evidence, "attestation_report"), "version", -1);
-
-    if (strcmp(tee, "snp") != 0 || version < 0)
-        return 0;
-    if (version < era->report_min)
-        return cmn_err_reason(
-            err, EKEYREJECTED, CMN_REASON_SNP_VERSION_TOO_OLD,
-            "Attestation Report version is too old. Please update your firmware.");
-    if (version > era->report_max)
-        return cmn_err_reason(
-            err, EKEYREJECTED, CMN_REASON_SNP_VERSION_UNKNOWN,
-            "Unexpected attestation report version. Check SNP Firmware ABI specification");
-    return 0;
-}
-
 static void tell_advisories(struct kbs *kbs, const struct kbs_checks *checks)
 {
     for (size_t i = 0; i < checks->n; i++) {
@@ -205,7 +200,11 @@ static int run_verifier(struct kbs *kbs, const struct kbs_verifier *verifier,
                         struct cmn_bytes init_digest, struct kbs_checks *ret_checks,
                         struct kbs_claims *ret, struct cmn_err *err)
 {
-    const struct kbs_snp_input snp = {.roots = kbs->roots,
+    bool newest =
+        kbs->era->id == KBS_ERA_0_21; /* of which strict mode knows more than the release */
+    const struct kbs_snp_input snp = {.min_version = newest ? 0 : kbs->era->report_min,
+                                      .max_version = newest ? 0 : kbs->era->report_max,
+                                      .roots = kbs->roots,
                                       .crls = kbs->crls,
                                       .cache = kbs->cache,
                                       .expect = &kbs->snp_expect,
@@ -256,9 +255,7 @@ static int add_subject(struct kbs *kbs, const char *tee, const json_t *evidence,
                               "evidence of more than %d devices", KBS_SUBJECTS_MAX - 1);
     struct kbs_subject *s = &subjects->list[subjects->n];
     *s = (struct kbs_subject){.tee = verifier->tee, .class = verifier->class};
-    int r = check_report_version(kbs->era, tee, evidence, err);
-    if (r == 0)
-        r = cmn_json_jcs(runtime, &jcs, err);
+    int r = cmn_json_jcs(runtime, &jcs, err);
     if (r == 0)
         r = cmn_hash(kbs->env, "SHA384", jcs.data, jcs.len, digest, err);
     if (r == 0) {
@@ -333,7 +330,7 @@ void kbs_attest(struct kbs *kbs, const struct cmn_http_request *req, struct cmn_
 {
     auto_json json_t *body = NULL;
     auto_free char *old_token = NULL, *token = NULL;
-    struct attestation a = {0};
+    __attribute__((cleanup(attestation_done))) struct attestation a = {0};
     struct kbs_session session;
     struct cmn_err err = {0};
     char id[64];
@@ -349,7 +346,6 @@ void kbs_attest(struct kbs *kbs, const struct cmn_http_request *req, struct cmn_
         refuse_attest(kbs, resp, CMN_REASON_RCAR_ATTESTATION_MALFORMED, err.msg);
         return;
     }
-    auto_json json_t *runtime = a.runtime; /* freed with this scope */
     if (kbs_session_find(kbs, id, &session, &old_token) < 0) {
         kbs_metric_add(kbs->metrics, KBS_METRIC_ATTESTATION_ERRORS);
         refuse_attest(kbs, resp, CMN_REASON_RCAR_SESSION_UNKNOWN, "session not found");
@@ -362,7 +358,7 @@ void kbs_attest(struct kbs *kbs, const struct cmn_http_request *req, struct cmn_
         return;
     }
     if (!kbs->era->composite) {
-        if (json_object_set_new(runtime, "nonce", json_string(session.nonce)) < 0)
+        if (json_object_set_new(a.runtime, "nonce", json_string(session.nonce)) < 0)
             return;
     } else if (strcmp(a.nonce, session.nonce) != 0) {
         refuse_attest(kbs, resp, CMN_REASON_RCAR_NONCE_MISMATCH,

@@ -68,7 +68,7 @@ static void add(struct kbs *kbs, struct kbs_session *s)
 
 int kbs_session_new(struct kbs *kbs, const char *tee, struct kbs_session *ret, struct cmn_err *err)
 {
-    uint8_t id[16], nonce[32];
+    uint8_t id[16] = {0}, nonce[32];
     struct kbs_session *s = calloc(1, sizeof(*s));
     int r =
         s ? cmn_env_random(kbs->env, id, sizeof(id), err) : cmn_err_set(err, ENOMEM, "no memory");

@@ -69,15 +69,16 @@ int snp_check_format(struct snp_work *w, struct kbs_check *c, struct cmn_err *er
 
 int snp_check_version(struct snp_work *w, struct kbs_check *c, struct cmn_err *err)
 {
-    unsigned min = w->strict ? 2 : VERSION_MIN;
+    unsigned min = w->in->min_version ? w->in->min_version : w->strict ? 2 : VERSION_MIN;
+    unsigned max = w->in->max_version ? w->in->max_version : VERSION_MAX;
 
     (void)err;
-    snp_expected(c, "%u to %u", min, VERSION_MAX);
+    snp_expected(c, "%u to %u", min, max);
     snp_actual(c, "%u", w->version);
     if (w->version < min)
         return snp_no(c, CMN_REASON_SNP_VERSION_TOO_OLD,
                       "Attestation Report version is too old. Please update your firmware.");
-    if (w->version > VERSION_MAX)
+    if (w->version > max)
         return snp_no(c, CMN_REASON_SNP_VERSION_UNKNOWN,
                       "Unexpected attestation report version. Check SNP Firmware ABI "
                       "specification");

@@ -52,8 +52,8 @@ const char *kbs_token_status(const json_t *payload)
 }
 
 /* Members in the order of the alphabet, as upstream's sorted map prints them. */
-static json_t *evidence_of(const struct kbs_claims *c, const char *tee, const json_t *runtime,
-                           const json_t *init_claims)
+json_t *kbs_ear_evidence(const struct kbs_claims *c, const char *tee, const json_t *runtime,
+                         const json_t *init_claims)
 {
     json_t *e = json_object();
     int bad = 0;
@@ -65,7 +65,7 @@ static json_t *evidence_of(const struct kbs_claims *c, const char *tee, const js
     }
     if (c->report_data) {
         bad |= json_object_set_new(e, "report_data", json_string(c->report_data));
-        bad |= json_object_set(e, "runtime_data_claims", (json_t *)runtime);
+        bad |= runtime && json_object_set(e, "runtime_data_claims", (json_t *)runtime);
     }
     bad |= json_object_set(e, tee, c->claims);
     if (bad) {
@@ -130,7 +130,7 @@ static int appraise(struct kbs *kbs, const char *class, const json_t *evidence,
 
 /* The policy's extensions become members of their names (ear.trustee.identifiers, by the default).
  */
-static json_t *submod_of(const struct kbs_policy_appraisal *a, json_t *evidence)
+json_t *kbs_ear_submod(const struct kbs_policy_appraisal *a, json_t *evidence)
 {
     size_t i;
     json_t *e, *submod = json_pack("{s:s, s:O, s:s, s:O}", "ear.status", status_of(a->trust_claims),
@@ -167,7 +167,7 @@ static int sign(struct kbs *kbs, json_t *submods, char **ret, struct cmn_err *er
         "tag:github.com,2024:confidential-containers/Trustee", "iat", (json_int_t)now,
         "ear.verifier-id", "developer", "https://confidentialcontainers.org", "build",
         "attestation-service 0.1.0", "submods", submods, "exp",
-        (json_int_t)(now + kbs->config.token_minutes * 60), "iss", "CoCo-Attestation-Service");
+        (json_int_t)now + kbs->config.token_minutes * 60, "iss", "CoCo-Attestation-Service");
     if (!header || !payload)
         return cmn_err_set(err, ENOMEM, "no memory");
     return cmn_jws_sign(kbs->env, kbs->token_key, header, payload, ret, err);
@@ -179,10 +179,10 @@ static int add_submod(struct kbs *kbs, const struct kbs_subject *s, json_t *subm
                       struct cmn_err *err)
 {
     struct kbs_policy_appraisal a = {0};
-    auto_json json_t *evidence = evidence_of(&s->claims, s->tee, s->runtime, s->init_claims);
+    auto_json json_t *evidence = kbs_ear_evidence(&s->claims, s->tee, s->runtime, s->init_claims);
     int r = evidence ? appraise(kbs, s->class, evidence, &a, err)
                      : cmn_err_set(err, ENOMEM, "no memory");
-    json_t *submod = r == 0 ? submod_of(&a, evidence) : NULL;
+    json_t *submod = r == 0 ? kbs_ear_submod(&a, evidence) : NULL;
     char name[64];
     unsigned n = 0;
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 /* Names and kinds of trustee 78962cd parse_tee_evidence. */
-static int make_claims(const struct kbs_snp_result *res, struct kbs_claims *c, struct cmn_err *err)
+int kbs_snp_claims(const struct kbs_snp_result *res, struct kbs_claims *c, struct cmn_err *err)
 {
     const struct snp_report *p = &res->report;
     auto_free char *measurement = cmn_hex(p->measurement, 48), *chip = cmn_hex(p->chip_id, 64);
@@ -57,7 +57,7 @@ static int verify(struct cmn_env *env, const struct kbs_verify_input *in,
     if (r == 0 && !res->accepted)
         r = cmn_err_reason(err, EKEYREJECTED, res->reason, "%s", res->message);
     if (r == 0)
-        r = make_claims(res, &claims, err);
+        r = kbs_snp_claims(res, &claims, err);
     free(res);
     if (r == 0)
         *ret = claims;

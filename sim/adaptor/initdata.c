@@ -3,6 +3,7 @@
 #include "common/enc/enc.h"
 #include "common/rs/cmn-rs.h"
 #include "sim/adaptor/adaptor.h"
+#include "sim/image/gunzip.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -47,34 +48,6 @@ static int gzip(struct cmn_bytes data, struct cmn_buf *ret, struct cmn_err *err)
     }
     archive_entry_free(entry);
     (void)archive_write_free(a);
-    return r;
-}
-
-static int gunzip(struct cmn_bytes data, struct cmn_buf *ret, struct cmn_err *err)
-{
-    struct archive *a = archive_read_new();
-    struct archive_entry *entry;
-    la_ssize_t n = 0;
-    char block[8192];
-    int r = 0;
-
-    if (!a)
-        return cmn_err_set(err, ENOMEM, "no memory");
-    if (archive_read_support_filter_gzip(a) != ARCHIVE_OK ||
-        archive_read_support_format_raw(a) != ARCHIVE_OK ||
-        archive_read_open_memory(a, data.data, data.len) != ARCHIVE_OK ||
-        archive_read_next_header(a, &entry) != ARCHIVE_OK ||
-        archive_filter_code(a, 0) != ARCHIVE_FILTER_GZIP)
-        r = cmn_err_set(err, EINVAL, "it is not gzip");
-    while (r == 0 && (n = archive_read_data(a, block, sizeof(block))) > 0) {
-        if (ret->len + (size_t)n > INITDATA_MAX)
-            r = cmn_err_set(err, EFBIG, "it is more than %d bytes", INITDATA_MAX);
-        else if (cmn_buf_put(ret, block, (size_t)n) < 0)
-            r = cmn_err_set(err, ENOMEM, "no memory");
-    }
-    if (r == 0 && n < 0)
-        r = cmn_err_set(err, EINVAL, "it is not gzip");
-    (void)archive_read_free(a);
     return r;
 }
 
@@ -202,7 +175,7 @@ int sim_initdata_decode(struct cmn_env *env, const char *annotation, struct sim_
     int r = unb64_lines(annotation, &packed, &inner);
 
     if (r == 0)
-        r = gunzip(cmn_buf_bytes(&packed), &d.toml, &inner);
+        r = sim_gunzip(cmn_buf_bytes(&packed), INITDATA_MAX, &d.toml, &inner);
     if (r < 0)
         r = cmn_err_reason(err, EINVAL, CMN_REASON_INITDATA_INVALID,
                            "the pod's initdata annotation: %s", inner.msg);

@@ -19,6 +19,11 @@ int sim_cmd_run(int argc, char **argv);
 int sim_cmd_list(int argc, char **argv);
 int sim_cmd_host(int argc, char **argv);
 int sim_cmd_reasons(int argc, char **argv);
+int sim_cmd_why(int argc, char **argv);
+int sim_cmd_inspect(int argc, char **argv);
+int sim_cmd_lint(int argc, char **argv);
+int sim_cmd_replay(int argc, char **argv);
+int sim_cmd_bundle(int argc, char **argv);
 int sim_cmd_conformance(int argc, char **argv);
 
 /* args.c: --json, --help and a list of things. Anything but SIM_EXIT_OK: it has told why. */

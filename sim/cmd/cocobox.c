@@ -23,6 +23,11 @@ static const struct command {
     {"image", "encrypt a container image (image encrypt)", sim_cmd_image},
     {"conformance", "compare a KBS with the protocol (conformance kbs)", sim_cmd_conformance},
     {"reasons", "explain the reason codes", sim_cmd_reasons},
+    {"why", "name the likely causes in a log", sim_cmd_why},
+    {"inspect", "tell what a file holds, field by field", sim_cmd_inspect},
+    {"lint", "find mistakes in configuration", sim_cmd_lint},
+    {"replay", "judge an attestation again, offline", sim_cmd_replay},
+    {"bundle", "put a case into one folder, without secrets (bundle from)", sim_cmd_bundle},
 };
 
 static void help(FILE *out)

@@ -316,7 +316,7 @@ int sim_oci_store_get_raw(struct sim_oci_store *store, const char *digest, size_
                           struct cmn_buf *ret, struct cmn_err *err)
 {
     auto_close int fd = -1;
-    uint64_t size;
+    uint64_t size = 0;
     int r = sim_oci_store_blob(store, digest, &fd, &size, err);
 
     if (r < 0)

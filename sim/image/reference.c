@@ -100,7 +100,7 @@ static int split_name(const char *text, const char *name, struct sim_reference *
     else
         strcpy(ref->registry, "docker.io");
     bool official = strcmp(ref->registry, "docker.io") == 0 && !strchr(path, '/');
-    if (strlen(path) + 9 > sizeof(ref->repository))
+    if (strlen(path) + (official ? strlen("library/") : 0) >= sizeof(ref->repository))
         return refuse(err, text, "the name is too long");
     if (official)
         strcpy(ref->repository, "library/");

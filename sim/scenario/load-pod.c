@@ -5,6 +5,7 @@
  */
 #include "sim/scenario/read.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,6 +31,7 @@ static int load_env(struct sim_reader *r, const json_t *obj, struct sim_containe
             x = sim_read_needed(r, o, "name", &v->name);
         if (x < 0)
             return x;
+        assert(v->name);
         if (strchr(v->name, '='))
             return cmn_yaml_fail(r->doc, o, "name", r->err, "a variable's name has no '='");
         const json_t *value = json_object_get(o, "value");

@@ -16,8 +16,8 @@
 #include <string.h>
 #include <time.h>
 
-#define ROUNDS 61
-#define BATCH  20
+#define ROUNDS 31
+#define BATCH  12
 
 static struct cmn_env *env;
 

@@ -103,6 +103,11 @@ check "a foreign token is refused" "$(status -H 'Authorization: Bearer a.b.c' "$
 check "by the token verifier" "$(cat body)" '*TokenVerifierError*'
 head -c 100000 /dev/urandom | timeout 2 bash -c "cat >/dev/tcp/127.0.0.1/${url##*:}" 2>/dev/null
 check "noise does not end it" "$(status "$url/healthz")" 200
+curl -s -c jar -d '{"version":"0.4.0","tee":"snp","extra-params":""}' "$url/kbs/v0/auth" >challenge
+nonce=$(sed 's/.*"nonce":"\([^"]*\)".*/\1/' challenge)
+attest='{"runtime-data":{"nonce":"'$nonce'","tee-pubkey":{"kty":"RSA","alg":"RSA-OAEP-256","n":"AA","e":"AQAB"}},"tee-evidence":{"primary_evidence":{"attestation_report":1},"additional_evidence":""}}'
+check "evidence of another shape is 401" "$(status -b jar -d "$attest" "$url/kbs/v0/attest")" 401
+check "the log names the check" "$(cat err)" "*kbs.attest refused snp.evidence-malformed: Deserialize SNP Evidence failed*check evidence.format*"
 check "the log names the reason" "$(cat err)" "*kbs.resource refused token.missing*"
 check "and no secret" "$(grep -c hello err)" 0
 kill "$pid"; wait "$pid"

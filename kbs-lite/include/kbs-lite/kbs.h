@@ -101,4 +101,21 @@ struct kbs_event {
 void kbs_set_observer(struct kbs *kbs, void (*observe)(void *ctx, const struct kbs_event *event),
                       void *ctx);
 
+/*
+ * What support needs to judge an attestation again, as named files: each auth and attest exchange
+ * ("0001-auth.json"), and with each attest the policies and the reference values they name. Never
+ * a resource, an admin's token, a session id or a usable attestation token. Called on the thread
+ * that handles the request; must be thread safe. Set before serving.
+ */
+void kbs_set_capture(struct kbs *kbs,
+                     void (*capture)(void *ctx, const char *name, struct cmn_bytes bytes),
+                     void *ctx);
+/*
+ * The same with files written into dir, which must exist; the text dir must outlive the broker.
+ * Also bundle.json (the time, how this broker verifies) and the certificates of its test roots, if
+ * any.
+ */
+int kbs_capture_to_dir(struct kbs *kbs, const char *dir, struct cmn_bytes test_roots_pem,
+                       struct cmn_err *err) CMN_MUST_USE;
+
 #endif

@@ -79,6 +79,7 @@ enum kbs_snp_mode { KBS_SNP_TRUSTEE, KBS_SNP_STRICT };
 
 struct kbs_snp_input {
     enum kbs_snp_mode mode;
+    unsigned min_version, max_version; /* of reports, as another release has them; 0: the mode's */
     /* Judged is either Trustee's evidence ({attestation_report, cert_chain}) or a raw report. */
     const json_t *evidence;
     struct cmn_bytes report;       /* 1184 bytes */

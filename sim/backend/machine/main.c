@@ -103,7 +103,7 @@ static pid_t start_guest(const struct machine_config *config)
         machine_die(errno,
                     "make the guest's namespaces (sysctl user.max_user_namespaces and its like)");
     (void)close(go[0]);
-    char many = copy_map(pid, "gid_map") > 1;
+    char many = copy_map(pid, "gid_map") > 1 ? 1 : 0;
     (void)copy_map(pid, "uid_map");
     if (write(go[1], &many, 1) != 1)
         machine_die(errno, "start the guest");

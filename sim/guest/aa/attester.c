@@ -56,7 +56,8 @@ static int snp_evidence(const struct aa_attester *attester, struct cmn_bytes rep
         return r;
     *ret = json_pack("{s:o, s:o}", "attestation_report", snp_report_to_json(&report), "cert_chain",
                      snp_certs_to_json(&certs));
-    return *ret ? 0 : cmn_err_set(err, ENOMEM, "no memory for evidence");
+    return *ret ? 0
+                : cmn_err_set(err, ENOMEM, "the evidence of this report cannot be written as JSON");
 }
 
 static int sample_evidence(const char *svn, struct cmn_bytes report_data, json_t **ret,

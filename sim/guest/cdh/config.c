@@ -3,6 +3,7 @@
 #include "sim/guest/cdh/cdh.h"
 #include "sim/guest/common/guest.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -106,6 +107,7 @@ int cdh_config_load(const char *path, struct cdh_config *ret, struct cmn_err *er
             err->reason = CMN_REASON_CDH_CONFIG_INVALID;
         return r;
     }
+    assert(c.kbs_url);
     size_t n = strlen(c.kbs_url);
     while (n > 0 && c.kbs_url[n - 1] == '/')
         c.kbs_url[--n] = 0;

@@ -6,6 +6,7 @@
 #include "sim/guest/common/guest.h"
 #include "sim/guest/rest/rest.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -200,6 +201,7 @@ static int add_tees(struct rest *rest, json_t *info, struct cmn_err *err)
         return r;
     const AttestationAgent__GetAdditionalTeesResponse *list =
         (AttestationAgent__GetAdditionalTeesResponse *)more;
+    assert(tee && list);
     r = json_object_set_new(info, "tee",
                             json_string(((AttestationAgent__GetTeeTypeResponse *)tee)->tee));
     if (list->n_additional_tees == 0)

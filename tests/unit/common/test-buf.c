@@ -57,7 +57,7 @@ static void cursor_reads_what_put_wrote(void)
     cmn_put_u32le(p + 2, 0x06050403);
     cmn_put_u64le(p + 6, 0x0e0d0c0b0a090807);
     cmn_put_u32be(p + 14, 0x0f101112);
-    for (uint8_t i = 0; i < sizeof(p); i++)
+    for (size_t i = 0; i < sizeof(p); i++)
         T_EQ_INT(p[i], i + 1);
     struct cmn_rd c = cmn_rd_init(p, sizeof(p));
     T_OK(cmn_rd_u16le(&c, &u16), NULL);

@@ -192,6 +192,23 @@ static void odd_numbers_in_evidence_are_refused(void)
     }
 }
 
+static void numbers_above_63_bits_are_not_written(void)
+{
+    const struct snp_report bad[] = {
+        {.version = 3, .policy = 1ull << 63},
+        {.version = 3, .plat_info = UINT64_MAX},
+        {.version = 5, .has_mit = true, .launch_mit_vector = 1ull << 63},
+        {.version = 5, .has_mit = true, .current_mit_vector = 1ull << 63}};
+    const struct snp_report good = {.version = 3, .policy = INT64_MAX};
+    auto_json json_t *json = snp_report_to_json(&good);
+
+    T_EQ_INT(cmn_json_int(json, "policy", 0), INT64_MAX);
+    for (size_t i = 0; i < CMN_ARRAY_SIZE(bad); i++) {
+        auto_json json_t *none = snp_report_to_json(&bad[i]);
+        T_TRUE(none == NULL);
+    }
+}
+
 /* ---- signature ---- */
 
 static void every_signed_byte_counts(void)
@@ -443,6 +460,7 @@ TEST_MAIN("snp-codec", {"each byte of the report is known", each_byte_of_the_rep
           {"products by CPUID", products_by_cpuid},
           {"evidence members come in upstream's order", evidence_members_come_in_upstreams_order},
           {"odd numbers in evidence are refused", odd_numbers_in_evidence_are_refused},
+          {"numbers above 63 bits are not written", numbers_above_63_bits_are_not_written},
           {"every signed byte counts", every_signed_byte_counts},
           {"hwID is told by its length", hwid_is_told_by_its_length},
           {"levels are minimal integers", levels_are_minimal_integers},

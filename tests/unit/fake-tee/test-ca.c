@@ -81,7 +81,8 @@ static void folder_of_fresh(char *out, size_t cap)
     while (dir && (e = readdir(dir)))
         if (strstr(e->d_name, "-Genoa"))
             (void)snprintf(out, cap, "%s/%s", fresh_dir, e->d_name);
-    (void)closedir(dir);
+    if (dir)
+        (void)closedir(dir);
 }
 
 static void a_folder_that_cannot_be_is_refused(void)
@@ -113,7 +114,8 @@ static void files_are_for_the_owner_only(void)
             files++;
         }
     }
-    (void)closedir(d);
+    if (d)
+        (void)closedir(d);
     T_TRUE(files >= 5);
 }
 

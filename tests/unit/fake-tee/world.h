@@ -34,10 +34,11 @@ static inline struct ftee_platform *platform_of(enum snp_product product,
 /* A guest whose launch is finished without ID block. */
 static inline struct ftee_psp *launched(enum snp_product product, const struct ftee_launch *launch)
 {
+    struct ftee_ca *ca = ca_of(product); /* makes env */
     struct ftee_psp *psp = NULL;
     struct cmn_err err = {0};
 
-    T_OK(ftee_psp_launch_start(env, ca_of(product), launch, &psp, &err), &err);
+    T_OK(ftee_psp_launch_start(env, ca, launch, &psp, &err), &err);
     T_OK(ftee_psp_launch_finish(psp, NULL, &err), &err);
     return psp;
 }

@@ -144,7 +144,7 @@ static void line_breaks_in_the_annotation_are_passed_over(void)
     auto_buf struct cmn_buf wrapped = {0};
 
     for (size_t i = 0; i < strlen(DUMMY); i += 76)
-        T_OK(cmn_buf_printf(&wrapped, "%.76s\r\n", DUMMY + i), NULL);
+        T_OK(cmn_buf_printf(&wrapped, "%.76s\r\n", &DUMMY[i]), NULL);
     T_OK(decode((char *)wrapped.data, &d, &err), &err);
     T_OK(decode(DUMMY, &plain, &err), &err);
     T_EQ_MEM(d.host_data, plain.host_data, 32);

@@ -48,6 +48,22 @@ static void references_are_normalised(void)
     }
 }
 
+/* 255 letters of repository fit, however the name came to them. */
+static void what_was_printed_can_be_read_again(void)
+{
+    char name[256] = "";
+    struct sim_reference ref, again;
+    auto_buf struct cmn_buf out = {0};
+
+    memset(name, 'a', 255 - strlen("library/"));
+    T_OK(sim_reference_parse(name, &ref, NULL), NULL);
+    T_OK(sim_reference_print(&ref, &out), NULL);
+    T_OK(sim_reference_parse((const char *)out.data, &again, NULL), NULL);
+    T_EQ_STR(again.repository, ref.repository);
+    strcat(name, "a");
+    T_ERR(sim_reference_parse(name, &ref, NULL), -EINVAL, NULL, NULL);
+}
+
 static void kbs_uris_have_three_parts(void)
 {
     static const char *const bad[] = {"",
@@ -220,6 +236,7 @@ static void encrypted_images_open_with_their_key(void)
 
 TEST_MAIN("oci-store", {"bad references are refused", bad_references_are_refused},
           {"references are normalised", references_are_normalised},
+          {"what was printed can be read again", what_was_printed_can_be_read_again},
           {"kbs uris have three parts", kbs_uris_have_three_parts},
           {"bad manifests are refused", bad_manifests_are_refused},
           {"folders that are no layout are refused", folders_that_are_no_layout_are_refused},
