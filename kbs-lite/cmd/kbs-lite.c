@@ -19,8 +19,10 @@
 
 #define CERT_MAX (1 << 20)
 
-#ifdef __SANITIZE_ADDRESS__
+#if defined(__SANITIZE_ADDRESS__)
 enum { SANITIZED = 1 };
+#elif defined(__has_feature) /* clang */
+enum { SANITIZED = __has_feature(address_sanitizer) };
 #else
 enum { SANITIZED = 0 };
 #endif

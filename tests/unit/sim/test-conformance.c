@@ -100,15 +100,11 @@ static void open_sealed(struct conf *c, enum conf_key kind, struct cmn_bytes pla
 
 static void what_is_no_jwe_is_told(void)
 {
+    static const char nearly[] = "{\"protected\":\"e30\",\"encrypted_key\":\"\",\"iv\":\"\","
+                                 "\"tag\":\"\",\"ciphertext\":\"\"}";
     static const char *const texts[] = {
-        "",
-        "[]",
-        "{}",
-        "{\"protected\":1}",
-        "{\"protected\":\"*\"}",
-        "{\"protected\":\"e30\"}",
-        "{\"protected\":\"e30\",\"encrypted_key\":\"\",\"iv\":\"\",\"tag\":\"\","
-        "\"ciphertext\":\"\"}"};
+        "",    "[]", "{}", "{\"protected\":1}", "{\"protected\":\"*\"}", "{\"protected\":\"e30\"}",
+        nearly};
     struct conf c = suite();
 
     for (size_t i = 0; i < CMN_ARRAY_SIZE(texts); i++) {
