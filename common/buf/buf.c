@@ -178,7 +178,10 @@ int cmn_file_write(const char *path, const void *data, size_t len, unsigned mode
 {
     auto_free char *tmp = NULL;
 
-    if (asprintf(&tmp, "%s.XXXXXX", path) < 0) {
+    const char *slash = strrchr(path, '/');
+
+    /* a name of its own kind: what a killed writer leaves is nobody's value */
+    if (asprintf(&tmp, "%.*s.new.XXXXXX", slash ? (int)(slash + 1 - path) : 0, path) < 0) {
         tmp = NULL;
         return cmn_err_set(err, ENOMEM, "no memory");
     }

@@ -63,7 +63,8 @@ int cmn_file_read(const char *path, size_t max, struct cmn_buf *ret,
 int cmn_fd_read_all(int fd, size_t max, struct cmn_buf *ret, struct cmn_err *err) CMN_MUST_USE;
 /* Writes all bytes, restarting on EINTR and short writes. -errno. */
 int cmn_fd_write_all(int fd, const void *data, size_t len) CMN_MUST_USE;
-/* Atomic replace: temp file beside it, fsync, rename, fsync of the folder. mode as given. */
+/* Atomic replace: temp file (.new.*) beside it, fsync, rename, fsync of the folder. mode as given.
+ */
 int cmn_file_write(const char *path, const void *data, size_t len, unsigned mode,
                    struct cmn_err *err) CMN_MUST_USE;
 /* mkdir -p with this mode for what it makes. */

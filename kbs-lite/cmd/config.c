@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "common/rs/cmn-rs.h"
+#include "common/yaml/yaml.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,6 +36,7 @@ static const char *const known[] = {
     "cocobox.crl_from_kds",
     "cocobox.crl_required",
     "cocobox.verify_at",
+    "cocobox.era",
 };
 
 static void warn_unknown(const json_t *obj, const char *prefix, struct cmn_buf *warnings)
@@ -159,6 +161,36 @@ static int read_storage(json_t *root, struct kbs_daemon_config *c, struct cmn_er
     return get_text(root, "storage_backend.backends.local_fs.dir_path", &c->store_dir, err);
 }
 
+/* [[plugins]]: only the resource plugin over the key-value storage is there. */
+static void warn_plugin(const json_t *plugin, bool resource, struct cmn_buf *warnings)
+{
+    const char *name = cmn_json_str(plugin, "name");
+    const char *backend = cmn_json_str(plugin, "storage_backend_type"), *key;
+    json_t *value;
+    int r = 0;
+
+    if (!resource) {
+        CMN_IGNORE(cmn_buf_printf(warnings, "plugin '%.64s' has no effect\n", name ? name : "?"));
+        return;
+    }
+    if (backend && strcmp(backend, "kvstorage") != 0)
+        r = cmn_buf_printf(warnings, "plugins.storage_backend_type '%.64s' has no effect\n",
+                           backend);
+    json_object_foreach((json_t *)(uintptr_t)plugin, key, value)
+        if (strcmp(key, "name") != 0 && strcmp(key, "storage_backend_type") != 0 && r == 0)
+            r = cmn_buf_printf(warnings, "key 'plugins.%.64s' has no effect\n", key);
+}
+
+/* Values that upstream knows and that mean something else here. */
+static void warn_service(json_t *root, struct cmn_buf *warnings)
+{
+    const char *type = json_string_value(at(root, "attestation_service.type"));
+
+    if (type && strcmp(type, "coco_as_builtin") != 0)
+        CMN_IGNORE(cmn_buf_printf(
+            warnings, "attestation_service.type '%.64s' has no effect: it is built in\n", type));
+}
+
 static int read_rest(json_t *root, struct kbs_daemon_config *c, struct cmn_err *err)
 {
     const json_t *amd = at(root, "cocobox.trust_amd");
@@ -169,8 +201,12 @@ static int read_rest(json_t *root, struct kbs_daemon_config *c, struct cmn_err *
 
     json_array_foreach(at(root, "plugins"), i, plugin) {
         const char *name = cmn_json_str(plugin, "name");
-        c->resource_plugin = c->resource_plugin || (name && strcmp(name, "resource") == 0);
+        bool resource = name && strcmp(name, "resource") == 0;
+        c->resource_plugin = c->resource_plugin || resource;
+        warn_plugin(plugin, resource, &c->warnings);
     }
+    c->insecure_header_jwk = json_is_true(at(root, "attestation_token.insecure_header_jwk"));
+    warn_service(root, &c->warnings);
     c->trust_amd = !amd || json_is_true(amd);
     if (verifier && strcmp(verifier, "trustee") != 0 && strcmp(verifier, "strict") != 0)
         return cmn_err_set(err, EINVAL, "cocobox.verifier '%.32s' is not known: trustee or strict",
@@ -178,27 +214,67 @@ static int read_rest(json_t *root, struct kbs_daemon_config *c, struct cmn_err *
     c->strict = verifier && strcmp(verifier, "strict") == 0;
     if ((r = get_text(root, "cocobox.test_roots", &c->test_roots, err)) < 0 ||
         (r = get_text(root, "cocobox.policy_set", &c->policy_set, err)) < 0 ||
+        (r = get_text(root, "cocobox.era", &c->era, err)) < 0 ||
         (r = get_number(root, "attestation_service.timeout", 1440, &c->session_minutes, err)) < 0)
         return r;
     return get_number(root, "attestation_service.attestation_token_broker.duration_min", 1440,
                       &c->token_minutes, err);
 }
 
-int kbs_daemon_config_load(const char *path, struct kbs_daemon_config *ret, struct cmn_err *err)
+static bool has_suffix(const char *path, const char *suffix)
+{
+    size_t n = strlen(path), m = strlen(suffix);
+
+    return n >= m && strcmp(path + n - m, suffix) == 0;
+}
+
+static int parse_toml(const struct cmn_buf *text, json_t **ret, struct cmn_err *err)
+{
+    char *error = NULL;
+    char *json = cmn_rs_toml_to_json((const char *)text->data, text->len, &error);
+    int r = json ? cmn_json_load(cmn_bytes(json, strlen(json)), CMN_JSON_MAX_DEPTH, ret, err)
+                 : cmn_err_set(err, EBADMSG, "%.800s", error ? error : "not TOML");
+
+    cmn_rs_free(json);
+    cmn_rs_free(error);
+    return r;
+}
+
+static int parse_yaml(const char *path, const struct cmn_buf *text, json_t **ret,
+                      struct cmn_err *err)
+{
+    auto_yaml struct cmn_yaml *doc = NULL;
+    int r = cmn_yaml_load(path, cmn_buf_bytes(text), &doc, err);
+
+    if (r < 0)
+        return r;
+    *ret = json_deep_copy(cmn_yaml_root(doc));
+    return *ret ? 0 : cmn_err_set(err, ENOMEM, "no memory");
+}
+
+/* By the name of the file, as upstream's configuration library chooses. */
+static int parse_file(const char *path, json_t **ret, struct cmn_err *err)
 {
     auto_buf struct cmn_buf text = {0};
-    auto_json json_t *root = NULL;
-    struct kbs_daemon_config c = {0};
-    char *error = NULL;
     int r = cmn_file_read(path, 1 << 20, &text, err);
 
     if (r < 0)
         return r;
-    char *json = cmn_rs_toml_to_json((const char *)text.data, text.len, &error);
-    r = json ? cmn_json_load(cmn_bytes(json, strlen(json)), CMN_JSON_MAX_DEPTH, &root, err)
-             : cmn_err_set(err, EBADMSG, "%.800s", error ? error : "not TOML");
-    cmn_rs_free(json);
-    cmn_rs_free(error);
+    if (has_suffix(path, ".json"))
+        return cmn_json_load(cmn_buf_bytes(&text), CMN_JSON_MAX_DEPTH, ret, err);
+    if (has_suffix(path, ".yaml") || has_suffix(path, ".yml"))
+        return parse_yaml(path, &text, ret, err);
+    return parse_toml(&text, ret, err);
+}
+
+int kbs_daemon_config_load(const char *path, struct kbs_daemon_config *ret, struct cmn_err *err)
+{
+    auto_json json_t *root = NULL;
+    struct kbs_daemon_config c = {0};
+    int r = parse_file(path, &root, err);
+
+    if (r < 0)
+        return cmn_err_wrap(err, r, "failed to load configuration file %s", path);
     if (r == 0)
         r = read_server(root, &c, err);
     if (r == 0)
@@ -227,6 +303,7 @@ void kbs_daemon_config_done(struct kbs_daemon_config *c)
     kbs_daemon_snp_done(&c->snp);
     kbs_daemon_admin_done(&c->admin);
     free(c->policy_set);
+    free(c->era);
     free(c->test_roots);
     cmn_buf_done(&c->warnings);
 }

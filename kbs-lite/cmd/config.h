@@ -1,4 +1,5 @@
-/* config.h - kbs.toml (upstream's kbs-config keys, and test_roots of ours) into plain values. */
+/* config.h - kbs.toml, .json or .yaml (upstream's kbs-config keys, and test_roots of ours) into
+ * plain values. */
 #ifndef KBS_CMD_CONFIG_H
 #define KBS_CMD_CONFIG_H
 
@@ -14,6 +15,7 @@ struct kbs_daemon_config {
     char *certificate, *private_key; /* paths or NULL */
     char *store_dir;
     char *policy_set;
+    char *era;        /* NULL: the newest */
     char *test_roots; /* path of a PEM chain, or NULL */
     bool trust_amd;
     bool strict;
@@ -21,6 +23,7 @@ struct kbs_daemon_config {
     struct kbs_daemon_snp snp;
     unsigned session_minutes, token_minutes;
     bool resource_plugin;
+    bool insecure_header_jwk;
     struct cmn_buf warnings; /* one line each: keys without effect here */
 };
 

@@ -6,6 +6,7 @@
 #include "config.h"
 
 #include "common/log/log.h"
+#include "kbs-lite/lib/era.h"
 
 #include <argp.h>
 #include <pthread.h>
@@ -13,21 +14,36 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 
 #define CERT_MAX (1 << 20)
+
+#if defined(__SANITIZE_ADDRESS__)
+enum { SANITIZED = 1 };
+#elif defined(__has_feature) /* clang */
+enum { SANITIZED = __has_feature(address_sanitizer) };
+#else
+enum { SANITIZED = 0 };
+#endif
 
 struct args {
     const char *config_file;
     const char *capture;
-    bool allow_network;
+    bool allow_network, strict_config, eras;
 };
 
-enum { OPT_ALLOW_NETWORK = 256, OPT_CAPTURE };
+enum { OPT_ALLOW_NETWORK = 256, OPT_STRICT_CONFIG, OPT_ERAS, OPT_CAPTURE };
 
 static const struct argp_option options[] = {
-    {"config-file", 'c', "FILE", 0, "Configuration in TOML (default: $KBS_CONFIG_FILE)", 0},
+    {"config-file", 'c', "FILE", 0,
+     "Configuration: TOML, or JSON or YAML by the file's name (default: $KBS_CONFIG_FILE)", 0},
     {"allow-test-roots-on-network", OPT_ALLOW_NETWORK, NULL, 0,
      "Listen beyond loopback although a test root is trusted", 0},
+    {"eras", OPT_ERAS, NULL, 0,
+     "Show the Trustee releases it can be, and what of each is proven or derived", 0},
+    {"strict-config", OPT_STRICT_CONFIG, NULL, 0, "A key without effect is an error, not a warning",
+     0},
     {"capture", OPT_CAPTURE, "DIR", 0,
      "Write each attestation into DIR, without secrets, for cocobox replay", 0},
     {0},
@@ -41,6 +57,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         a->config_file = arg;
     else if (key == OPT_ALLOW_NETWORK)
         a->allow_network = true;
+    else if (key == OPT_ERAS)
+        a->eras = true;
+    else if (key == OPT_STRICT_CONFIG)
+        a->strict_config = true;
     else if (key == OPT_CAPTURE)
         a->capture = arg;
     else
@@ -79,6 +99,7 @@ static int open_kbs(struct cmn_env *env, const struct kbs_daemon_config *c, stru
     auto_buf struct cmn_buf chain = {0};
     struct kbs_config config = {.trust_amd = c->trust_amd,
                                 .policy_set = c->policy_set,
+                                .era = c->era,
                                 .strict = c->strict,
                                 .admin = c->admin.mode,
                                 .admin_issuers = c->admin.issuers,
@@ -97,7 +118,8 @@ static int open_kbs(struct cmn_env *env, const struct kbs_daemon_config *c, stru
                                 .store_dir = c->store_dir,
                                 .session_minutes = c->session_minutes,
                                 .token_minutes = c->token_minutes,
-                                .no_resource_plugin = !c->resource_plugin};
+                                .no_resource_plugin = !c->resource_plugin,
+                                .insecure_header_jwk = c->insecure_header_jwk};
     int r = c->test_roots ? cmn_file_read(c->test_roots, CERT_MAX, &chain, err) : 0;
 
     config.test_chain_pem = cmn_buf_bytes(&chain);
@@ -135,6 +157,24 @@ static int serve(const struct kbs_daemon_config *c, struct kbs *kbs, const sigse
     return 0;
 }
 
+/* Memory of this process holds secrets: nobody gets to see it, not in a core dump either. */
+static void keep_memory_private(void)
+{
+    (void)setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+    if (!SANITIZED) /* the leak check attaches to its own process */
+        (void)prctl(PR_SET_DUMPABLE, 0);
+}
+
+static void print_eras(void)
+{
+    size_t n = 0;
+    const struct kbs_era *eras = kbs_era_list(&n);
+
+    for (size_t i = 0; i < n; i++)
+        (void)printf("%-5s KBS %s  %-8s %s\n", eras[i].name, eras[i].protocol,
+                     eras[i].proven ? "proven" : "derived", eras[i].note);
+}
+
 static void tell_warnings(const struct cmn_buf *warnings)
 {
     const char *p = (const char *)warnings->data;
@@ -168,6 +208,10 @@ static int run(const struct args *a, const struct kbs_daemon_config *c, struct c
     tell_warnings(&c->warnings);
     if (r == 0)
         r = open_kbs(env, c, &kbs, err);
+    const struct kbs_era *era = kbs_era_find(c->era);
+    if (r == 0 && c->era)
+        cmn_log(CMN_LOG_INFO, "kbs", "as Trustee %s (%s)%s%s", era->name,
+                era->proven ? "proven" : "derived", *era->note ? ": " : "", era->note);
     if (r == 0 && kbs_trusts_test_roots(kbs)) {
         cmn_log(CMN_LOG_WARN, "kbs", "a test root is trusted: this broker protects nothing");
         if (!is_loopback(c->address) && !a->allow_network)
@@ -202,15 +246,22 @@ int main(int argc, char **argv)
     struct kbs_daemon_config config = {0};
     struct cmn_err err = {0};
 
+    keep_memory_private();
     argp_err_exit_status = 2;
     (void)argp_parse(&argp, argc, argv, 0, NULL, &a);
+    if (a.eras) {
+        print_eras();
+        return 0;
+    }
     if (!a.config_file) {
         (void)fprintf(stderr, "kbs-lite: say --config-file FILE (see --help)\n");
         return 2;
     }
     int r = kbs_daemon_config_load(a.config_file, &config, &err);
     if (r == 0) {
-        r = run(&a, &config, &err);
+        r = a.strict_config && config.warnings.len
+                ? cmn_err_set(&err, EINVAL, "--strict-config: %.900s", (char *)config.warnings.data)
+                : run(&a, &config, &err);
         kbs_daemon_config_done(&config);
     }
     if (r < 0)

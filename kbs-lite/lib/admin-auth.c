@@ -13,7 +13,6 @@
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #define LEEWAY_S 60
 
@@ -162,7 +161,7 @@ const char *kbs_bearer(const struct cmn_http_request *req)
 {
     const char *value = req->header(req, "Authorization");
 
-    return value && strncasecmp(value, "Bearer ", 7) == 0 ? value + 7 : NULL;
+    return value && strncmp(value, "Bearer ", 7) == 0 && value[7] ? value + 7 : NULL;
 }
 
 /* RSA and Ed25519: the signature bytes are what OpenSSL takes. */

@@ -73,6 +73,13 @@ int kbs_reference_values_put(struct kbs *kbs, const json_t *values, struct cmn_e
     return 0;
 }
 
+static bool is_utf8(struct cmn_bytes text)
+{
+    auto_json json_t *string = json_stringn((const char *)text.data, text.len);
+
+    return string != NULL || !text.len; /* jansson takes nothing else */
+}
+
 /* The base64url text of a "policy" member; upstream's error texts. */
 static int policy_text(const json_t *body, struct cmn_buf *ret, struct cmn_err *err)
 {
@@ -86,6 +93,8 @@ static int policy_text(const json_t *body, struct cmn_buf *ret, struct cmn_err *
     if (cmn_unb64(CMN_B64_URL, json_string_value(policy), json_string_length(policy), ret, &inner) <
         0)
         return cmn_err_set(err, EINVAL, "Failed to decode policy: %.200s", inner.msg);
+    if (!is_utf8(cmn_buf_bytes(ret)))
+        return cmn_err_set(err, EINVAL, "Failed to decode policy: invalid utf-8 sequence");
     return 0;
 }
 
@@ -114,6 +123,24 @@ static void set_resource_policy(struct kbs *kbs, const struct cmn_http_request *
         return;
     }
     resp->status = 200;
+}
+
+/* Since 0.19 the ids; before that the text of the one policy. */
+static void list_resource_policies(struct kbs *kbs, struct cmn_http_response *resp)
+{
+    auto_json json_t *ids = json_pack("[s]", "resource-policy");
+    struct cmn_err err = {0};
+
+    if (kbs->era->id >= KBS_ERA_0_19) {
+        kbs_answer_json(resp, ids);
+        return;
+    }
+    if (kbs_store_get(kbs, KBS_NS_KBS, "resource-policy.rego", &resp->body, &err) < 0) {
+        kbs_answer_error(resp, "PolicyEngineError", "Policy engine error: %.900s", err.msg);
+        return;
+    }
+    resp->status = 200;
+    CMN_IGNORE(cmn_http_response_header(resp, "Content-Type", "text/xml")); /* there is room */
 }
 
 static void set_attestation_policy(struct kbs *kbs, const struct cmn_http_request *req,
@@ -175,6 +202,12 @@ static void reference_value(struct kbs *kbs, const char *rest, const struct cmn_
     struct cmn_err err = {0};
 
     if (strcmp(req->method, "POST") == 0) {
+        if (!is_utf8(req->body)) {
+            kbs_answer_error(resp, "RvpsError",
+                             "RVPS configuration failed: Failed to parse reference value message");
+            refused(kbs, resp, CMN_REASON_NONE, "the message is not UTF-8");
+            return;
+        }
         if (register_values(kbs, req->body, &err) < 0) {
             kbs_answer_error(
                 resp, "RvpsError",
@@ -187,6 +220,15 @@ static void reference_value(struct kbs *kbs, const char *rest, const struct cmn_
         resp->status = 200;
         CMN_IGNORE(
             cmn_http_response_header(resp, "Content-Type", "application/json")); /* there is room */
+        return;
+    }
+    if (kbs->era->reference_data) { /* all of them, whatever the path says */
+        if (kbs_reference_values(kbs, &value, &err) < 0)
+            kbs_answer_error(resp, "RvpsError",
+                             "RVPS configuration failed: Failed to get reference_values: %.512s",
+                             err.msg);
+        else
+            kbs_answer_json(resp, value);
         return;
     }
     if (kbs_reference_value(kbs, rest, &value, NULL) < 0 || !value) {
@@ -206,7 +248,9 @@ void kbs_admin(struct kbs *kbs, const char *plugin, const char *rest,
 {
     struct cmn_err err = {0};
 
-    if (kbs_admin_check(kbs, req, &err) < 0) {
+    /* before 0.15 nobody asked who sets an attestation policy */
+    bool open = kbs->era->id < KBS_ERA_0_15 && strcmp(plugin, "attestation-policy") == 0;
+    if (!open && kbs_admin_check(kbs, req, &err) < 0) {
         kbs_answer_error(resp, "AdminAuthAccess", "admin access denied for endpoint %s: %s", plugin,
                          err.msg);
         refused(kbs, resp, CMN_REASON_ADMIN_DENIED, err.msg);
@@ -217,8 +261,7 @@ void kbs_admin(struct kbs *kbs, const char *plugin, const char *rest,
     } else if (strcmp(plugin, "attestation-policy") == 0) {
         set_attestation_policy(kbs, req, resp);
     } else if (strcmp(req->method, "GET") == 0) {
-        auto_json json_t *ids = json_pack("[s]", "resource-policy");
-        kbs_answer_json(resp, ids);
+        list_resource_policies(kbs, resp);
     } else {
         set_resource_policy(kbs, req, resp);
     }

@@ -3,7 +3,9 @@
 #ifndef KBS_INTERNAL_H
 #define KBS_INTERNAL_H
 
+#include "era.h"
 #include "kbs-lite/kbs.h"
+#include "metrics.h"
 #include "store.h"
 #include "vcek-sources.h"
 #include "verifier.h"
@@ -13,10 +15,12 @@
 #include <stdatomic.h>
 
 #define KBS_SESSION_ID_CHARS 32
-#define KBS_MAX_SESSIONS     4096
+#define KBS_MAX_SESSIONS     20000
+#define KBS_SESSION_BUCKETS  4096 /* a power of two */
 
 struct kbs_session {
-    struct kbs_session *next;
+    struct kbs_session *next;    /* of its bucket */
+    struct kbs_session *younger; /* all live as long, so this is the order in which they end */
     char id[KBS_SESSION_ID_CHARS + 1];
     char nonce[45]; /* base64 of 32 bytes */
     char tee[24];
@@ -31,10 +35,14 @@ struct kbs {
     struct kbs_config config; /* texts inside are not kept: only flags and numbers */
     struct kbs_store *store;
     pthread_mutex_t store_lock;
-    struct kbs_session *sessions;
+    struct kbs_session *session_buckets[KBS_SESSION_BUCKETS];
+    struct kbs_session *oldest, *youngest;
     size_t n_sessions;
     pthread_mutex_t session_lock;
-    EVP_PKEY *token_key; /* P-256, made at start: as upstream without a configured signer */
+    EVP_PKEY *token_key; /* P-256 (simple tokens: RSA), made at start: as upstream without a
+                            configured signer */
+    const struct kbs_era *era;
+    struct kbs_metrics *metrics;
     struct kbs_roots *roots;
     struct kbs_crls *crls;
     struct kbs_cache *cache; /* certificates of guests */
@@ -60,6 +68,9 @@ int kbs_store_get(struct kbs *kbs, const char *ns, const char *key, struct cmn_b
                   struct cmn_err *err) CMN_MUST_USE;
 int kbs_store_put(struct kbs *kbs, const char *ns, const char *key, struct cmn_bytes value,
                   struct cmn_err *err) CMN_MUST_USE;
+/* Calls each for every key of a namespace, in no order; a negative return ends it. */
+int kbs_store_list(struct kbs *kbs, const char *ns, int (*each)(void *ctx, const char *key),
+                   void *ctx, struct cmn_err *err) CMN_MUST_USE;
 int kbs_store_del(struct kbs *kbs, const char *ns, const char *key,
                   struct cmn_err *err) CMN_MUST_USE;
 
@@ -88,13 +99,27 @@ void kbs_attest(struct kbs *kbs, const struct cmn_http_request *req,
 /* The runtime data of an attest request, as it is hashed. Caller owns *ret. -EBADMSG. */
 int kbs_rcar_runtime(const json_t *body, json_t **ret, struct cmn_err *err) CMN_MUST_USE;
 
+/* What the evidence of one attester proved. All but the texts, which are static, is owned. */
+struct kbs_subject {
+    const char *tee, *class;
+    struct kbs_claims claims;
+    json_t *runtime;     /* {nonce, tee-pubkey}; of the CPU also additional-evidence */
+    json_t *init_claims; /* of the CPU, or NULL */
+};
+
+#define KBS_SUBJECTS_MAX 9 /* the CPU and eight devices */
+struct kbs_subjects {
+    struct kbs_subject list[KBS_SUBJECTS_MAX];
+    size_t n;
+};
+void kbs_subjects_done(struct kbs_subjects *subjects);
+
 /* ---- token.c ---- */
 /*
- * Appraises the claims of a verified guest with the attestation policy and signs the EAR token.
- * runtime_data: {additional-evidence, nonce, tee-pubkey}. *ret is malloc'ed.
+ * Appraises what was proved, each with the policy of its class, and signs the token: one submod
+ * each. The first is the CPU. *ret is malloc'ed.
  */
-int kbs_token_issue(struct kbs *kbs, const struct kbs_claims *claims, const char *tee,
-                    const json_t *runtime_data, const json_t *init_data_claims, char **ret,
+int kbs_token_issue(struct kbs *kbs, const struct kbs_subjects *subjects, char **ret,
                     struct cmn_err *err) CMN_MUST_USE;
 /* The two pieces of a token's payload: annotated evidence (runtime, init_claims may be NULL), and
  * the submod an appraisal makes of it. NULL without memory. Caller owns them. */
@@ -108,6 +133,18 @@ int kbs_find_reference(void *ctx, const char *name, json_t **ret, struct cmn_err
 int kbs_token_verify(struct kbs *kbs, const char *token, json_t **ret_payload,
                      struct cmn_err *err) CMN_MUST_USE;
 
+/* ---- token-simple.c: tokens of 0.9 and 0.10 ---- */
+int kbs_simple_token_issue(struct kbs *kbs, const struct kbs_subject *subject, char **ret,
+                           struct cmn_err *err) CMN_MUST_USE;
+int kbs_simple_token_verify(struct kbs *kbs, const char *token, json_t **ret_payload,
+                            struct cmn_err *err) CMN_MUST_USE;
+
+/* ---- version.c ---- */
+/* Is text a semantic version (2.0.0)? */
+bool kbs_version_ok(const char *text);
+/* Does the era take a client of this version? Build metadata does not count. */
+bool kbs_version_taken(const struct kbs_era *era, const char *text);
+
 /* ---- resource.c, admin.c ---- */
 bool kbs_resource_path_ok(const char *path);
 void kbs_resource(struct kbs *kbs, const char *path, const struct cmn_http_request *req,
@@ -117,6 +154,8 @@ void kbs_admin(struct kbs *kbs, const char *plugin, const char *rest,
 /* 0: the request may act as admin. -EACCES: err has the text of upstream's admin error. */
 int kbs_admin_check(struct kbs *kbs, const struct cmn_http_request *req,
                     struct cmn_err *err) CMN_MUST_USE;
+/* Every reference value under its name, as the policies of old eras see them. */
+int kbs_reference_values(struct kbs *kbs, json_t **ret, struct cmn_err *err) CMN_MUST_USE;
 /* The bare reference value, or NULL in *ret when there is none. */
 int kbs_reference_value(struct kbs *kbs, const char *name, json_t **ret,
                         struct cmn_err *err) CMN_MUST_USE;
@@ -127,8 +166,8 @@ int kbs_admin_auth_new(struct cmn_env *env, const struct kbs_config *config,
 void kbs_admin_auth_free(struct kbs_admin_auth *auth); /* NULL ok */
 int kbs_admin_auth_check(struct kbs *kbs, const struct cmn_http_request *req,
                          struct cmn_err *err) CMN_MUST_USE;
-/* What comes after "Bearer " (the scheme in any case) in the Authorization header, NULL if nothing.
- */
+/* What comes after "Bearer " (in just this spelling, as upstream's framework reads it) in the
+ * Authorization header, NULL if nothing. */
 const char *kbs_bearer(const struct cmn_http_request *req);
 
 /* ---- query.c ---- */

@@ -73,6 +73,15 @@ int kbs_store_put(struct kbs *kbs, const char *ns, const char *key, struct cmn_b
     return r;
 }
 
+int kbs_store_list(struct kbs *kbs, const char *ns, int (*each)(void *, const char *), void *ctx,
+                   struct cmn_err *err)
+{
+    (void)pthread_mutex_lock(&kbs->store_lock);
+    int r = kbs->store->list(kbs->store, ns, each, ctx, err);
+    (void)pthread_mutex_unlock(&kbs->store_lock);
+    return r;
+}
+
 int kbs_store_del(struct kbs *kbs, const char *ns, const char *key, struct cmn_err *err)
 {
     (void)pthread_mutex_lock(&kbs->store_lock);
@@ -100,8 +109,9 @@ static int install(struct kbs *kbs, const char *name, bool keep, struct cmn_err 
             continue;
         if (r != -ENOENT) /* it is there and cannot be read: never overwrite it */
             return r;
-        r = kbs_store_put(kbs, texts[i].ns, texts[i].key,
-                          cmn_bytes(texts[i].text, strlen(texts[i].text)), err);
+        auto_free char *text = kbs_era_policy(kbs->era, texts[i].key, texts[i].text);
+        r = text ? kbs_store_put(kbs, texts[i].ns, texts[i].key, cmn_bytes(text, strlen(text)), err)
+                 : cmn_err_set(err, ENOMEM, "no memory");
         if (r < 0)
             return r;
     }
@@ -143,12 +153,18 @@ int kbs_new(struct cmn_env *env, const struct kbs_config *config, struct kbs **r
         kbs->config.session_minutes = 5;
     if (!kbs->config.token_minutes)
         kbs->config.token_minutes = 5;
+    kbs->era = kbs_era_find(config->era);
+    kbs->metrics = kbs_metrics_new();
     (void)pthread_mutex_init(&kbs->store_lock, NULL);
     (void)pthread_mutex_init(&kbs->session_lock, NULL);
-    int r = config->store_dir ? kbs_store_dir(config->store_dir, &kbs->store, err)
-                              : kbs_store_memory(&kbs->store, err);
+    int r = !kbs->era
+                ? cmn_err_set(err, EINVAL, "era '%.32s' is not known: 0.9 to 0.21", config->era)
+            : !kbs->metrics     ? cmn_err_set(err, ENOMEM, "no memory")
+            : config->store_dir ? kbs_store_dir(config->store_dir, &kbs->store, err)
+                                : kbs_store_memory(&kbs->store, err);
     if (r == 0)
-        r = cmn_ec_generate(env, "P-256", &kbs->token_key, err);
+        r = kbs->era->simple_token ? cmn_rsa_generate(env, 2048, &kbs->token_key, err)
+                                   : cmn_ec_generate(env, "P-256", &kbs->token_key, err);
     if (r == 0 && config->admin == KBS_ADMIN_AUTHENTICATED)
         r = kbs_admin_auth_new(env, config, &kbs->admin_auth, err);
     if (r == 0)
@@ -176,6 +192,7 @@ void kbs_free(struct kbs *kbs)
     kbs_crls_free(kbs->crls);
     kbs_vcek_sources_free(kbs->vcek_sources);
     EVP_PKEY_free(kbs->token_key);
+    kbs_metrics_free(kbs->metrics);
     (void)pthread_mutex_destroy(&kbs->store_lock);
     (void)pthread_mutex_destroy(&kbs->session_lock);
     cmn_env_unref(kbs->env);
@@ -226,7 +243,8 @@ static void dispatch(struct kbs *kbs, char *path, const struct cmn_http_request 
     else if (strcmp(path, "attest") == 0 && post)
         kbs_attest(kbs, req, resp);
     else if ((strcmp(path, "attestation-policy") == 0 && post) ||
-             (strcmp(path, "reference-value") == 0 && (get || post)) ||
+             (strcmp(path, "reference-value") == 0 && (get || post) &&
+              kbs->era->id >= KBS_ERA_0_14) ||
              (strcmp(path, "resource-policy") == 0 && (get || post)))
         kbs_admin(kbs, path, rest, req, resp);
     else if (strcmp(path, "resource") == 0 && !kbs->config.no_resource_plugin)
@@ -246,18 +264,26 @@ static void health(struct kbs *kbs, struct cmn_http_response *resp)
             cmn_buf_puts(&resp->body, "test roots are trusted: this broker protects nothing\n"));
 }
 
-void kbs_handle(struct kbs *kbs, const struct cmn_http_request *req, struct cmn_http_response *resp)
+static void metrics(struct kbs *kbs, bool get, struct cmn_http_response *resp)
 {
-    static const char prefix[] = "/kbs/v0/";
+    resp->status = get ? 200 : 405;
+    if (!get)
+        CMN_IGNORE(cmn_http_response_header(resp, "Allow", "GET")); /* there is room */
+    else if (kbs_metrics_print(kbs->metrics, &resp->body) < 0)
+        resp->status = 503;
+}
+
+/* /kbs/v0/...: what the framework refuses, then the broker's own routes. */
+static void handle_api(struct kbs *kbs, const char *rest, const struct cmn_http_request *req,
+                       struct cmn_http_response *resp)
+{
     static const char *const methods[] = {"GET", "POST", "PUT", "DELETE"};
     auto_json json_t *query = NULL;
     bool known = false;
 
     for (size_t i = 0; i < CMN_ARRAY_SIZE(methods); i++)
         known = known || strcmp(req->method, methods[i]) == 0;
-    if (strcmp(req->path, "/healthz") == 0 && strcmp(req->method, "GET") == 0) {
-        health(kbs, resp);
-    } else if (strncmp(req->path, prefix, sizeof(prefix) - 1) != 0) {
+    if (!*rest && kbs->era->id < KBS_ERA_0_17) { /* the route wanted a first segment */
         resp->status = 404;
     } else if (!known) {
         resp->status = 405;
@@ -266,14 +292,44 @@ void kbs_handle(struct kbs *kbs, const struct cmn_http_request *req, struct cmn_
     } else if (kbs_query_parse(req->query, &query, NULL) < 0) {
         resp->status = 400; /* the framework's answer, not the JSON error */
     } else {
-        auto_free char *path = strdup(req->path + sizeof(prefix) - 1);
+        auto_free char *path = strdup(rest);
         resp->status = 503;
         if (!path)
             return;
         percent_decode(path);
         dispatch(kbs, path, req, resp);
         kbs_capture(kbs, path, req, resp); /* dispatch cut path behind its first segment */
+        kbs_era_answer(kbs->era, resp);
     }
+}
+
+/* Every route; the framework's own 404 has an empty body. */
+static void route(struct kbs *kbs, const struct cmn_http_request *req,
+                  struct cmn_http_response *resp)
+{
+    static const char prefix[] = "/kbs/v0/";
+    bool get = strcmp(req->method, "GET") == 0;
+
+    if (strcmp(req->path, "/healthz") == 0 && get && kbs->era->id >= KBS_ERA_0_21)
+        health(kbs, resp);
+    else if (strcmp(req->path, "/metrics") == 0 && kbs->era->id >= KBS_ERA_0_14)
+        metrics(kbs, get, resp);
+    else if (strncmp(req->path, prefix, sizeof(prefix) - 1) == 0)
+        handle_api(kbs, req->path + sizeof(prefix) - 1, req, resp);
+    else
+        resp->status = 404;
+}
+
+void kbs_handle(struct kbs *kbs, const struct cmn_http_request *req, struct cmn_http_response *resp)
+{
+    bool counted = strncmp(req->path, "/kbs", 4) == 0; /* as upstream */
+    uint64_t start = cmn_env_mono_us(kbs->env);
+
+    if (counted)
+        kbs_metrics_begin(kbs->metrics, req->body.len);
+    route(kbs, req, resp);
+    if (counted)
+        kbs_metrics_end(kbs->metrics, cmn_env_mono_us(kbs->env) - start, resp->body.len);
 }
 
 void kbs_http_handler(void *ctx, const struct cmn_http_request *req, struct cmn_http_response *resp)

@@ -157,7 +157,7 @@ static int appraise(const struct kbs_offline_input *in, struct kbs_offline_resul
     struct cmn_err why = {0};
     int r =
         kbs_policy_appraise(in->attestation_policy, strlen(in->attestation_policy), ret->annotated,
-                            &(struct kbs_policy_refs){find_value, values}, &a, &why);
+                            &(struct kbs_policy_refs){.find = find_value, .ctx = values}, &a, &why);
 
     if (r < 0 && r != -ENOMEM) {
         refuse(ret, CMN_REASON_POLICY_ERROR, why.msg);
@@ -194,7 +194,7 @@ static void refuse_denied(const struct kbs_offline_input *in, struct kbs_offline
 {
     auto_json json_t *none = json_object(), *details = NULL;
     const struct kbs_policy_refs refs = {
-        find_value, in->reference_values ? (json_t *)in->reference_values : none};
+        .find = find_value, .ctx = in->reference_values ? (json_t *)in->reference_values : none};
     char message[256] = "";
     enum cmn_reason reason =
         kbs_diagnose_denial(&refs, cmn_bytes(in->resource_policy, strlen(in->resource_policy)),

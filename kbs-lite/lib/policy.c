@@ -164,6 +164,30 @@ static int set_all_zero(json_t *vector, struct cmn_err *err)
     return 0;
 }
 
+/* Up to 0.16 each claim was a rule of its own, with '_' for '-'. */
+static int eval_rules(struct cmn_rs_rego *rego, struct kbs_policy_appraisal *a, struct cmn_err *err)
+{
+    auto_json json_t *given = json_object();
+
+    for (size_t i = 0; given && i < KBS_TRUST_CLAIMS; i++) {
+        enum cmn_rs_rego_result result;
+        auto_json json_t *value = NULL;
+        char rule[64];
+        (void)snprintf(rule, sizeof(rule), "data.policy.%s", kbs_trust_claim_names[i]);
+        for (char *p = rule; (p = strchr(p, '-'));)
+            *p = '_';
+        int r = eval(rego, rule, &result, &value, err);
+        if (r < 0)
+            return r;
+        if (value && json_object_set(given, kbs_trust_claim_names[i], value) < 0)
+            return fail(err, ENOMEM, "no memory", NULL);
+    }
+    a->trust_claims = json_object();
+    a->defined = true;
+    return given && a->trust_claims ? take_claims(given, a->trust_claims, err)
+                                    : fail(err, ENOMEM, "no memory", NULL);
+}
+
 static int eval_claims(struct cmn_rs_rego *rego, struct kbs_policy_appraisal *a,
                        struct cmn_err *err)
 {
@@ -232,10 +256,14 @@ static int appraise(struct cmn_rs_rego *rego, const json_t *input, struct query 
     int r = set_document(rego, cmn_rs_rego_set_input, input, "Failed to set input data", err);
     if (r < 0)
         return r;
-    if (cmn_rs_rego_set_lookup(rego, query_reference_value, q, &error) < 0)
+    if (q->refs && q->refs->data)
+        r = set_document(rego, cmn_rs_rego_set_data, q->refs->data, "Failed to load reference data",
+                         err);
+    else if (cmn_rs_rego_set_lookup(rego, query_reference_value, q, &error) < 0)
         return fail(err, EBADMSG, "Failed to add regorus extension", error);
-    r = eval_claims(rego, a, err);
     if (r == 0)
+        r = q->refs && q->refs->by_rule ? eval_rules(rego, a, err) : eval_claims(rego, a, err);
+    if (r == 0 && !(q->refs && q->refs->by_rule))
         r = eval_extensions(rego, a, err);
     if (r < 0 && q->err.code)
         return fail(err, EBADMSG, "Failed to eval policy: query_reference_value", q->err.msg);

@@ -34,6 +34,8 @@ struct kbs_policy_refs {
      * negative return makes the appraisal fail. */
     int (*find)(void *ctx, const char *name, json_t **ret, struct cmn_err *err);
     void *ctx;
+    const json_t *data; /* old eras: the data document {"reference": {...}}; NULL: none */
+    bool by_rule;       /* old eras: data.policy.executables ... in place of trust_claims */
 };
 
 /* Owned by the caller, who starts with {0} and ends with kbs_policy_appraisal_done. */

@@ -1,5 +1,5 @@
-/* rcar.c - Request, Challenge, Attestation, Response (kbs_attestation_protocol.md, version 0.4.0).
- */
+/* rcar.c - Request, Challenge, Attestation, Response (kbs_attestation_protocol.md, version 0.4.0;
+ * older layouts by era). */
 #include "internal.h"
 
 #include "initdata.h"
@@ -11,28 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PROTOCOL "0.4.0"
-
 static void refuse_auth(struct kbs *kbs, struct cmn_http_response *resp, enum cmn_reason reason,
                         const char *cause)
 {
+    kbs_metric_add(kbs->metrics, KBS_METRIC_AUTH_ERRORS);
     kbs_answer_error(resp, "AttestationError", "Attestation error: RCAR handshake Auth failed: %s",
                      cause);
     kbs_notify(kbs, "attest", "kbs.auth", "refused", reason, resp->status, cause, NULL);
-}
-
-/* MAJOR.MINOR.PATCH[-pre][+build], numbers without leading zeroes. */
-static bool is_semver(const char *v)
-{
-    for (int part = 0; part < 3; part++) {
-        size_t n = strspn(v, "0123456789");
-        if (!n || n > 18 || (n > 1 && *v == '0'))
-            return false;
-        v += n;
-        if (part < 2 && *v++ != '.')
-            return false;
-    }
-    return !*v || ((*v == '-' || *v == '+') && v[1]);
 }
 
 void kbs_auth(struct kbs *kbs, const struct cmn_http_request *req, struct cmn_http_response *resp)
@@ -44,6 +29,7 @@ void kbs_auth(struct kbs *kbs, const struct cmn_http_request *req, struct cmn_ht
     int r = cmn_json_load(req->body, CMN_JSON_MAX_DEPTH, &body, &err);
     const char *version = cmn_json_str(body, "version"), *tee = cmn_json_str(body, "tee");
 
+    kbs_metric_add(kbs->metrics, KBS_METRIC_AUTH_REQUESTS);
     if (r < 0 || !version || !tee || !json_object_get(body, "extra-params")) {
         refuse_auth(kbs, resp, CMN_REASON_RCAR_REQUEST_MALFORMED, "deserialize Request");
         return;
@@ -52,15 +38,14 @@ void kbs_auth(struct kbs *kbs, const struct cmn_http_request *req, struct cmn_ht
         refuse_auth(kbs, resp, CMN_REASON_RCAR_TEE_UNKNOWN, "deserialize Request");
         return;
     }
-    if (!is_semver(version)) {
+    if (!kbs_version_ok(version)) {
         refuse_auth(kbs, resp, CMN_REASON_RCAR_VERSION_MISMATCH, "failed to parse KBS version");
         return;
     }
-    if (strcmp(version, PROTOCOL) != 0) {
+    if (!kbs_version_taken(kbs->era, version)) {
         (void)snprintf(cause, sizeof(cause),
-                       "KBS Client Protocol Version Mismatch: expect =" PROTOCOL
-                       " while the request is %.64s",
-                       version);
+                       "KBS Client Protocol Version Mismatch: expect %s while the request is %.64s",
+                       kbs->era->wanted, version);
         refuse_auth(kbs, resp, CMN_REASON_RCAR_VERSION_MISMATCH, cause);
         return;
     }
@@ -72,6 +57,7 @@ void kbs_auth(struct kbs *kbs, const struct cmn_http_request *req, struct cmn_ht
     auto_json json_t *answer = json_pack("{s:s, s:s}", "nonce", session.nonce, "extra-params", "");
     kbs_session_set_cookie(resp, &session);
     kbs_answer_json(resp, answer);
+    kbs_metric_add(kbs->metrics, KBS_METRIC_AUTH_SUCCESSES);
     kbs_notify(kbs, "attest", "kbs.auth", "ok", CMN_REASON_NONE, 200, "challenge sent", NULL);
 }
 
@@ -174,6 +160,30 @@ int kbs_rcar_runtime(const json_t *body, json_t **ret, struct cmn_err *err)
     return r;
 }
 
+/* The body in the era's layout. Of the old ones nothing but nonce and key is hashed. */
+static int load_attestation(const struct kbs_era *era, struct cmn_bytes text, json_t **ret_body,
+                            struct attestation *ret, struct cmn_err *err)
+{
+    auto_json json_t *body = NULL, *old = NULL;
+    int r = cmn_json_load(text, CMN_JSON_MAX_DEPTH, &body, err);
+
+    if (r == 0 && !era->composite) {
+        old = body;
+        body = kbs_era_attest_body(era, old);
+        if (!body)
+            return cmn_err_reason(err, EBADMSG, CMN_REASON_RCAR_ATTESTATION_MALFORMED,
+                                  "deserialize Attestation: this is not the layout of %s",
+                                  era->protocol);
+    }
+    if (r == 0)
+        r = read_attestation(body, ret, err);
+    if (r == 0 && !era->composite)
+        CMN_IGNORE(json_object_del(ret->runtime, "additional-evidence")); /* read_ put it there */
+    if (r == 0)
+        *ret_body = cmn_take(body);
+    return r;
+}
+
 static void tell_advisories(struct kbs *kbs, const struct kbs_checks *checks)
 {
     for (size_t i = 0; i < checks->n; i++) {
@@ -208,11 +218,15 @@ static int fetch_crl(void *ctx, enum snp_product product, struct cmn_buf *ret, s
 }
 
 static int run_verifier(struct kbs *kbs, const struct kbs_verifier *verifier,
-                        const struct attestation *a, struct cmn_bytes digest,
+                        const json_t *evidence, struct cmn_bytes digest,
                         struct cmn_bytes init_digest, struct kbs_checks *ret_checks,
                         struct kbs_claims *ret, struct cmn_err *err)
 {
-    const struct kbs_snp_input snp = {.roots = kbs->roots,
+    bool newest =
+        kbs->era->id == KBS_ERA_0_21; /* of which strict mode knows more than the release */
+    const struct kbs_snp_input snp = {.min_version = newest ? 0 : kbs->era->report_min,
+                                      .max_version = newest ? 0 : kbs->era->report_max,
+                                      .roots = kbs->roots,
                                       .crls = kbs->crls,
                                       .cache = kbs->cache,
                                       .expect = &kbs->snp_expect,
@@ -223,7 +237,7 @@ static int run_verifier(struct kbs *kbs, const struct kbs_verifier *verifier,
 
     return verifier->verify(
         kbs->env,
-        &(struct kbs_verify_input){.evidence = a->primary,
+        &(struct kbs_verify_input){.evidence = evidence,
                                    .report_data = digest.data,
                                    .report_data_len = digest.len,
                                    .init_data = init_digest.len ? init_digest.data : NULL,
@@ -234,21 +248,75 @@ static int run_verifier(struct kbs *kbs, const struct kbs_verifier *verifier,
         ret_checks, ret, err);
 }
 
-/* Device evidence is a JSON object, TEE name to evidence; no kind of it can be verified here. */
-static int check_additional(const char *text, struct cmn_err *err)
+void kbs_subjects_done(struct kbs_subjects *subjects)
 {
-    auto_json json_t *devices = NULL;
+    for (size_t i = 0; i < subjects->n; i++) {
+        kbs_claims_done(&subjects->list[i].claims);
+        json_decref(subjects->list[i].runtime);
+        json_decref(subjects->list[i].init_claims);
+    }
+    subjects->n = 0;
+}
 
-    if (!*text)
+/* Verifies one attester's evidence and adds what it proved. init: digest of the init-data or empty.
+ */
+static int add_subject(struct kbs *kbs, const char *tee, const json_t *evidence, json_t *runtime,
+                       struct cmn_bytes init, struct kbs_subjects *subjects,
+                       struct kbs_checks *ret_checks, struct cmn_err *err)
+{
+    const struct kbs_verifier *verifier = kbs_verifier_find(tee);
+    auto_buf struct cmn_buf jcs = {0};
+    uint8_t digest[48];
+
+    if (!verifier)
+        return cmn_err_reason(err, ENOTSUP, CMN_REASON_RCAR_VERIFIER_MISSING,
+                              "feature `%s-verifier` is not enabled for `verifier` crate.", tee);
+    if (subjects->n == KBS_SUBJECTS_MAX)
+        return cmn_err_reason(err, EBADMSG, CMN_REASON_RCAR_ATTESTATION_MALFORMED,
+                              "evidence of more than %d devices", KBS_SUBJECTS_MAX - 1);
+    struct kbs_subject *s = &subjects->list[subjects->n];
+    *s = (struct kbs_subject){.tee = verifier->tee, .class = verifier->class};
+    int r = cmn_json_jcs(runtime, &jcs, err);
+    if (r == 0)
+        r = cmn_hash(kbs->env, "SHA384", jcs.data, jcs.len, digest, err);
+    if (r == 0) {
+        r = run_verifier(kbs, verifier, evidence, cmn_bytes(digest, sizeof(digest)), init,
+                         ret_checks, &s->claims, err);
+        tell_advisories(kbs, ret_checks);
+    }
+    if (r < 0)
+        return r;
+    s->runtime = json_incref(runtime);
+    subjects->n++;
+    return kbs_era_claims(kbs->era, tee, &s->claims, err);
+}
+
+/* Device evidence: the text of a JSON object, TEE name to evidence, each bound to nonce and key. */
+static int add_devices(struct kbs *kbs, const struct attestation *a, struct kbs_subjects *subjects,
+                       struct kbs_checks *ret_checks, struct cmn_err *err)
+{
+    auto_json json_t *devices = NULL, *runtime = json_copy(a->runtime);
+    const char *tee;
+    json_t *evidence;
+    int r = 0;
+
+    if (!*a->additional)
         return 0;
-    if (cmn_json_load(cmn_bytes(text, strlen(text)), CMN_JSON_MAX_DEPTH, &devices, NULL) < 0 ||
+    if (cmn_json_load(cmn_bytes(a->additional, strlen(a->additional)), CMN_JSON_MAX_DEPTH, &devices,
+                      NULL) < 0 ||
         !json_is_object(devices))
         return cmn_err_reason(err, EBADMSG, CMN_REASON_RCAR_ATTESTATION_MALFORMED,
                               "additional evidence is not a JSON object");
-    if (json_object_size(devices))
-        return cmn_err_reason(err, ENOTSUP, CMN_REASON_RCAR_VERIFIER_MISSING,
-                              "additional device evidence cannot be verified here");
-    return 0;
+    if (!runtime || json_object_del(runtime, "additional-evidence") < 0)
+        return cmn_err_set(err, ENOMEM, "no memory");
+    json_object_foreach(devices, tee, evidence)
+        if (r == 0 && !kbs_tee_known(tee))
+            r = cmn_err_reason(err, EBADMSG, CMN_REASON_RCAR_ATTESTATION_MALFORMED,
+                               "additional evidence is of an unknown TEE");
+        else if (r == 0)
+            r = add_subject(kbs, tee, evidence, runtime, cmn_bytes(NULL, 0), subjects, ret_checks,
+                            err);
+    return r;
 }
 
 /* Evidence to token. A negative return is the refusal with its reason. */
@@ -256,34 +324,26 @@ static int evaluate(struct kbs *kbs, const struct kbs_session *session, const st
                     struct kbs_checks *ret_checks, const char **ret_root, char **ret_token,
                     struct cmn_err *err)
 {
-    const struct kbs_verifier *verifier = kbs_verifier_find(session->tee);
-    auto_buf struct cmn_buf jcs = {0};
     auto_json json_t *init_claims = NULL;
-    uint8_t digest[48], init_digest[64];
+    struct kbs_subjects subjects = {.n = 0};
+    uint8_t init_digest[64];
     size_t init_len = 0;
-    struct kbs_claims claims = {0};
+    int r = a->init_data ? kbs_initdata_read(kbs->env, a->init_data, init_digest, &init_len,
+                                             &init_claims, err)
+                         : 0;
 
-    if (!verifier)
-        return cmn_err_reason(err, ENOTSUP, CMN_REASON_RCAR_VERIFIER_MISSING,
-                              "feature `%s-verifier` is not enabled for `verifier` crate.",
-                              session->tee);
-    int r = check_additional(a->additional, err);
     if (r == 0)
-        r = cmn_json_jcs(a->runtime, &jcs, err);
+        r = add_subject(kbs, session->tee, a->primary, a->runtime, cmn_bytes(init_digest, init_len),
+                        &subjects, ret_checks, err);
     if (r == 0)
-        r = cmn_hash(kbs->env, "SHA384", jcs.data, jcs.len, digest, err);
-    if (r == 0 && a->init_data)
-        r = kbs_initdata_read(kbs->env, a->init_data, init_digest, &init_len, &init_claims, err);
-    if (r == 0) {
-        r = run_verifier(kbs, verifier, a, cmn_bytes(digest, sizeof(digest)),
-                         cmn_bytes(init_digest, init_len), ret_checks, &claims, err);
-        tell_advisories(kbs, ret_checks);
-    }
+        subjects.list[0].init_claims = cmn_take(init_claims);
     if (r == 0)
-        r = kbs_token_issue(kbs, &claims, session->tee, a->runtime, init_claims, ret_token, err);
+        r = add_devices(kbs, a, &subjects, ret_checks, err);
     if (r == 0)
-        *ret_root = claims.root; /* static text */
-    kbs_claims_done(&claims);
+        r = kbs_token_issue(kbs, &subjects, ret_token, err);
+    if (r == 0)
+        *ret_root = subjects.list[0].claims.root; /* static text */
+    kbs_subjects_done(&subjects);
     return r;
 }
 
@@ -296,16 +356,19 @@ void kbs_attest(struct kbs *kbs, const struct cmn_http_request *req, struct cmn_
     struct cmn_err err = {0};
     char id[64];
 
+    kbs_metric_add(kbs->metrics, KBS_METRIC_ATTESTATION_REQUESTS);
     if (!kbs_session_cookie(req, id)) {
+        kbs_metric_add(kbs->metrics, KBS_METRIC_ATTESTATION_ERRORS);
         refuse_attest(kbs, resp, CMN_REASON_RCAR_COOKIE_MISSING, "cookie not found");
         return;
     }
-    if (cmn_json_load(req->body, CMN_JSON_MAX_DEPTH, &body, &err) < 0 ||
-        read_attestation(body, &a, &err) < 0) {
+    if (load_attestation(kbs->era, req->body, &body, &a, &err) < 0) {
+        kbs_metric_add(kbs->metrics, KBS_METRIC_ATTESTATION_ERRORS);
         refuse_attest(kbs, resp, CMN_REASON_RCAR_ATTESTATION_MALFORMED, err.msg);
         return;
     }
     if (kbs_session_find(kbs, id, &session, &old_token) < 0) {
+        kbs_metric_add(kbs->metrics, KBS_METRIC_ATTESTATION_ERRORS);
         refuse_attest(kbs, resp, CMN_REASON_RCAR_SESSION_UNKNOWN, "session not found");
         return;
     }
@@ -315,7 +378,10 @@ void kbs_attest(struct kbs *kbs, const struct cmn_http_request *req, struct cmn_
                    "session was attested before; its token is sent again", NULL);
         return;
     }
-    if (strcmp(a.nonce, session.nonce) != 0) {
+    if (!kbs->era->composite) {
+        if (json_object_set_new(a.runtime, "nonce", json_string(session.nonce)) < 0)
+            return;
+    } else if (strcmp(a.nonce, session.nonce) != 0) {
         refuse_attest(kbs, resp, CMN_REASON_RCAR_NONCE_MISMATCH,
                       "the nonce in the handshake session is different from that in the evidence");
         return;
@@ -327,9 +393,11 @@ void kbs_attest(struct kbs *kbs, const struct cmn_http_request *req, struct cmn_
         return;
     }
     if (evaluate(kbs, &session, &a, checks, &root, &token, &err) < 0) {
+        kbs_metric_add_for(kbs->metrics, KBS_METRIC_ATTESTATION_FAILURES, session.tee);
         refuse_evidence(kbs, resp, checks, &err);
         return;
     }
+    kbs_metric_add_for(kbs->metrics, KBS_METRIC_ATTESTATION_SUCCESSES, session.tee);
     CMN_IGNORE(kbs_session_attested(kbs, session.id, token)); /* it may have ended meanwhile */
     answer_token(resp, &session, token);
     auto_json json_t *payload = NULL, *header = NULL, *details = NULL;

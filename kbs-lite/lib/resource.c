@@ -69,36 +69,56 @@ static bool allowed(struct kbs *kbs, const char *path, const struct cmn_http_req
     char message[1024];
     int r = kbs_query_parse(req->query, &query, &err);
 
+    kbs_metric_add(kbs->metrics, KBS_METRIC_POLICY_EVALUATIONS);
     if (r == 0) {
-        data = json_pack("{s:s, s:o, s:O}", "plugin", "resource", "resource-path", path_parts(path),
-                         "query", query);
+        (void)snprintf(message, sizeof(message), "resource/%.900s", path);
+        data = kbs->era->policy_data ? json_pack("{s:s, s:o, s:O}", "plugin", "resource",
+                                                 "resource-path", path_parts(path), "query", query)
+                                     : json_pack("{s:s}", "resource-path", message);
         r = data ? kbs_store_get(kbs, KBS_NS_KBS, "resource-policy.rego", &text, &err)
                  : cmn_err_set(&err, EINVAL, "the path is not UTF-8");
     }
     if (r == 0)
         r = kbs_policy_decide((const char *)text.data, text.len, payload, data, &verdict, &err);
     if (r < 0) {
+        kbs_metric_add(kbs->metrics, KBS_METRIC_POLICY_ERRORS);
         (void)snprintf(message, sizeof(message), "Policy engine error: %.900s", err.msg);
         refuse(kbs, resp, "PolicyEngineError", message, CMN_REASON_POLICY_ERROR, err.msg, NULL);
         return false;
     }
+    if (*verdict.warning) /* allow is not there, or no boolean */
+        kbs_metric_add(kbs->metrics, KBS_METRIC_POLICY_ERRORS);
+    kbs_metric_add(kbs->metrics,
+                   verdict.allow ? KBS_METRIC_POLICY_APPROVALS : KBS_METRIC_POLICY_VIOLATIONS);
     if (!verdict.allow) {
         enum cmn_reason reason = kbs_diagnose_denial(
-            &(struct kbs_policy_refs){kbs_find_reference, kbs}, cmn_buf_bytes(&text), payload, data,
-            message, sizeof(message), &details);
+            &(struct kbs_policy_refs){.find = kbs_find_reference, .ctx = kbs}, cmn_buf_bytes(&text),
+            payload, data, message, sizeof(message), &details);
         refuse(kbs, resp, "PolicyDeny", "Access denied by policy", reason, message, details);
         return false;
     }
     return true;
 }
 
+/* Where the era's tokens hold the TEE key; NULL: it is not there. */
+static const json_t *tee_key(const struct kbs_era *era, const json_t *payload)
+{
+    const json_t *submod, *runtime;
+
+    if (era->simple_token) {
+        runtime = json_object_get(json_object_get(payload, "customized_claims"), "runtime_data");
+        return json_object_get(runtime, "tee-pubkey");
+    }
+    submod = json_object_get(json_object_get(payload, "submods"), era->submod);
+    runtime = json_object_get(json_object_get(submod, "ear.veraison.annotated-evidence"),
+                              "runtime_data_claims");
+    return json_object_get(runtime, "tee-pubkey");
+}
+
 static void release(struct kbs *kbs, const char *path, const json_t *payload,
                     struct cmn_http_response *resp)
 {
-    const json_t *submod = json_object_get(json_object_get(payload, "submods"), "cpu0");
-    const json_t *evidence = json_object_get(submod, "ear.veraison.annotated-evidence");
-    const json_t *key =
-        json_object_get(json_object_get(evidence, "runtime_data_claims"), "tee-pubkey");
+    const json_t *key = tee_key(kbs->era, payload);
     const char *status = kbs_token_status(payload);
     auto_buf_secret struct cmn_buf secret = {0};
     auto_free char *jwe = NULL;
@@ -126,6 +146,7 @@ static void release(struct kbs *kbs, const char *path, const json_t *payload,
                err.msg, NULL);
         return;
     }
+    kbs_metric_add_for(kbs->metrics, KBS_METRIC_RESOURCE_READS, path);
     resp->status = 200;
     CMN_IGNORE(
         cmn_http_response_header(resp, "Content-Type", "application/json")); /* there is room */
@@ -200,6 +221,8 @@ void kbs_resource(struct kbs *kbs, const char *path, const struct cmn_http_reque
                r == -ENOENT ? CMN_REASON_RESOURCE_NOT_FOUND : err.reason, err.msg, NULL);
         return;
     }
+    kbs_metric_add_for(kbs->metrics,
+                       post ? KBS_METRIC_RESOURCE_WRITES : KBS_METRIC_RESOURCE_DELETES, path);
     resp->status = 200;
     CMN_IGNORE(cmn_http_response_header(resp, "Content-Type", "text/xml")); /* there is room */
 }

@@ -18,21 +18,52 @@ static void session_free(struct kbs_session *s)
     free(s);
 }
 
+/* The ids are random hex digits of our own making: the first ones are hash enough. */
+static struct kbs_session **bucket_of(struct kbs *kbs, const char *id)
+{
+    unsigned hash = 0;
+
+    for (size_t i = 0; i < 8 && id[i]; i++)
+        hash = hash * 16 + (unsigned)(id[i] <= '9' ? id[i] - '0' : (id[i] | 32) - 'a' + 10);
+    return &kbs->session_buckets[hash & (KBS_SESSION_BUCKETS - 1)];
+}
+
+/* Takes the oldest out of list and bucket. */
+static void drop_oldest(struct kbs *kbs)
+{
+    struct kbs_session *s = kbs->oldest, **at = bucket_of(kbs, s->id);
+
+    while (*at != s)
+        at = &(*at)->next;
+    *at = s->next;
+    kbs->oldest = s->younger;
+    if (!kbs->oldest)
+        kbs->youngest = NULL;
+    session_free(s);
+    kbs->n_sessions--;
+}
+
 /* Drops what is over its time. Called with the lock held. */
 static void sweep(struct kbs *kbs)
 {
     int64_t now = cmn_env_now_ms(kbs->env);
 
-    for (struct kbs_session **at = &kbs->sessions; *at;) {
-        struct kbs_session *s = *at;
-        if (s->expires_ms > now) {
-            at = &s->next;
-            continue;
-        }
-        *at = s->next;
-        session_free(s);
-        kbs->n_sessions--;
-    }
+    while (kbs->oldest && kbs->oldest->expires_ms <= now)
+        drop_oldest(kbs);
+}
+
+static void add(struct kbs *kbs, struct kbs_session *s)
+{
+    struct kbs_session **bucket = bucket_of(kbs, s->id);
+
+    s->next = *bucket;
+    *bucket = s;
+    if (kbs->youngest)
+        kbs->youngest->younger = s;
+    else
+        kbs->oldest = s;
+    kbs->youngest = s;
+    kbs->n_sessions++;
 }
 
 int kbs_session_new(struct kbs *kbs, const char *tee, struct kbs_session *ret, struct cmn_err *err)
@@ -57,17 +88,15 @@ int kbs_session_new(struct kbs *kbs, const char *tee, struct kbs_session *ret, s
     (void)snprintf(s->id, sizeof(s->id), "%s", hex);
     (void)snprintf(s->nonce, sizeof(s->nonce), "%s", b64);
     (void)snprintf(s->tee, sizeof(s->tee), "%s", tee);
-    s->expires_ms = cmn_env_now_ms(kbs->env) + kbs->config.session_minutes * 60000LL;
     (void)pthread_mutex_lock(&kbs->session_lock);
+    s->expires_ms = cmn_env_now_ms(kbs->env) + kbs->config.session_minutes * 60000LL;
     sweep(kbs);
     if (kbs->n_sessions >= KBS_MAX_SESSIONS) {
         (void)pthread_mutex_unlock(&kbs->session_lock);
         session_free(s);
         return cmn_err_set(err, ENOSPC, "%d sessions are open", KBS_MAX_SESSIONS);
     }
-    s->next = kbs->sessions;
-    kbs->sessions = s;
-    kbs->n_sessions++;
+    add(kbs, s);
     *ret = *s;
     (void)pthread_mutex_unlock(&kbs->session_lock);
     return 0;
@@ -75,7 +104,7 @@ int kbs_session_new(struct kbs *kbs, const char *tee, struct kbs_session *ret, s
 
 static struct kbs_session *find(struct kbs *kbs, const char *id)
 {
-    struct kbs_session *s = kbs->sessions;
+    struct kbs_session *s = *bucket_of(kbs, id);
 
     while (s && strcmp(s->id, id) != 0)
         s = s->next;
@@ -91,7 +120,7 @@ int kbs_session_find(struct kbs *kbs, const char *id, struct kbs_session *ret, c
         *ret = *s;
         *ret_token = s->token ? strdup(s->token) : NULL;
         ret->token = NULL;
-        ret->next = NULL;
+        ret->next = ret->younger = NULL;
     }
     (void)pthread_mutex_unlock(&kbs->session_lock);
     return s ? 0 : -ENOENT;
@@ -112,11 +141,8 @@ int kbs_session_attested(struct kbs *kbs, const char *id, const char *token)
 
 void kbs_session_free_all(struct kbs *kbs)
 {
-    while (kbs->sessions) {
-        struct kbs_session *s = kbs->sessions;
-        kbs->sessions = s->next;
-        session_free(s);
-    }
+    while (kbs->oldest)
+        drop_oldest(kbs);
 }
 
 bool kbs_session_cookie(const struct cmn_http_request *req, char out[64])

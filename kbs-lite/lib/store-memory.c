@@ -81,6 +81,19 @@ static int del(struct kbs_store *s, const char *ns, const char *key, struct cmn_
     return 0;
 }
 
+static int list(struct kbs_store *s, const char *ns, int (*each)(void *, const char *), void *ctx,
+                struct cmn_err *err)
+{
+    size_t n = strlen(ns);
+    int r = 0;
+
+    (void)err;
+    for (struct item *i = ((struct memory *)s)->items; i && r >= 0; i = i->next)
+        if (strncmp(i->name, ns, n) == 0 && i->name[n] == '/')
+            r = each(ctx, i->name + n + 1);
+    return r < 0 ? r : 0;
+}
+
 static void free_all(struct kbs_store *s)
 {
     struct memory *m = (struct memory *)s;
@@ -99,7 +112,7 @@ int kbs_store_memory(struct kbs_store **ret, struct cmn_err *err)
 
     if (!m)
         return cmn_err_set(err, ENOMEM, "no memory");
-    m->base = (struct kbs_store){get, put, del, free_all};
+    m->base = (struct kbs_store){get, put, del, list, free_all};
     *ret = &m->base;
     return 0;
 }

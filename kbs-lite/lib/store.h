@@ -13,6 +13,9 @@ struct kbs_store {
     int (*put)(struct kbs_store *s, const char *ns, const char *key, struct cmn_bytes value,
                struct cmn_err *err);
     int (*del)(struct kbs_store *s, const char *ns, const char *key, struct cmn_err *err);
+    /* Every key of a namespace, in no order; each may not call the store. */
+    int (*list)(struct kbs_store *s, const char *ns, int (*each)(void *ctx, const char *key),
+                void *ctx, struct cmn_err *err);
     void (*free)(struct kbs_store *s);
 };
 

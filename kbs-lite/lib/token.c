@@ -6,6 +6,7 @@
 #include "common/crypto/jose.h"
 
 #include <openssl/evp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,21 +75,58 @@ json_t *kbs_ear_evidence(const struct kbs_claims *c, const char *tee, const json
     return e;
 }
 
+static int add_reference(void *ctx, const char *name)
+{
+    json_t *names = ctx;
+
+    return json_array_append_new(names, json_string(name)) < 0 ? -ENOMEM : 0;
+}
+
+int kbs_reference_values(struct kbs *kbs, json_t **ret, struct cmn_err *err)
+{
+    auto_json json_t *names = json_array(), *all = json_object();
+    size_t i;
+    json_t *name;
+    int r = kbs_store_list(kbs, KBS_NS_REFERENCE, add_reference, names, err);
+
+    json_array_foreach(names, i, name) {
+        json_t *value = NULL;
+        if (r == 0)
+            r = kbs_reference_value(kbs, json_string_value(name), &value, err);
+        if (r == 0 && value && json_object_set_new(all, json_string_value(name), value) < 0)
+            r = cmn_err_set(err, ENOMEM, "no memory");
+    }
+    if (r == 0)
+        *ret = cmn_take(all);
+    return r;
+}
+
 int kbs_find_reference(void *ctx, const char *name, json_t **ret, struct cmn_err *err)
 {
     return kbs_reference_value(ctx, name, ret, err);
 }
 
-static int appraise(struct kbs *kbs, const json_t *evidence, struct kbs_policy_appraisal *ret,
-                    struct cmn_err *err)
+static int appraise(struct kbs *kbs, const char *class, const json_t *evidence,
+                    struct kbs_policy_appraisal *ret, struct cmn_err *err)
 {
     auto_buf struct cmn_buf text = {0};
+    char key[64];
 
-    if (kbs_store_get(kbs, KBS_NS_POLICY, "default_cpu.rego", &text, NULL) < 0)
-        return cmn_err_reason(err, ENOENT, CMN_REASON_POLICY_MISSING,
-                              "Policy `default_cpu.rego` not found");
-    return kbs_policy_appraise((const char *)text.data, text.len, evidence,
-                               &(struct kbs_policy_refs){kbs_find_reference, kbs}, ret, err);
+    (void)snprintf(key, sizeof(key), "default_%s.rego", class);
+    if (kbs_store_get(kbs, KBS_NS_POLICY, key, &text, NULL) < 0)
+        return cmn_err_reason(err, ENOENT, CMN_REASON_POLICY_MISSING, "Policy `%s` not found", key);
+    auto_json json_t *data = NULL;
+    if (kbs->era->reference_data) {
+        json_t *all = NULL;
+        int r = kbs_reference_values(kbs, &all, err);
+        if (r < 0)
+            return r;
+        data = json_pack("{s:o}", "reference", all);
+    }
+    return kbs_policy_appraise(
+        (const char *)text.data, text.len, evidence,
+        &(struct kbs_policy_refs){kbs_find_reference, kbs, data, kbs->era->claims_by_rule}, ret,
+        err);
 }
 
 /* The policy's extensions become members of their names (ear.trustee.identifiers, by the default).
@@ -113,7 +151,7 @@ json_t *kbs_ear_submod(const struct kbs_policy_appraisal *a, json_t *evidence)
     return submod;
 }
 
-static int sign(struct kbs *kbs, json_t *submod, char **ret, struct cmn_err *err)
+static int sign(struct kbs *kbs, json_t *submods, char **ret, struct cmn_err *err)
 {
     auto_json json_t *jwk = NULL;
     int64_t now = cmn_env_now(kbs->env);
@@ -126,38 +164,76 @@ static int sign(struct kbs *kbs, json_t *submod, char **ret, struct cmn_err *err
                   "alg", "ES256", "kty", "EC", "crv", "P-256", "x", json_object_get(jwk, "x"), "y",
                   json_object_get(jwk, "y"));
     auto_json json_t *payload = json_pack(
-        "{s:s, s:I, s:{s:s, s:s}, s:{s:O}, s:I, s:s}", "eat_profile",
+        "{s:s, s:I, s:{s:s, s:s}, s:O, s:I, s:s}", "eat_profile",
         "tag:github.com,2024:confidential-containers/Trustee", "iat", (json_int_t)now,
         "ear.verifier-id", "developer", "https://confidentialcontainers.org", "build",
-        "attestation-service 0.1.0", "submods", "cpu0", submod, "exp",
+        "attestation-service 0.1.0", "submods", submods, "exp",
         (json_int_t)now + kbs->config.token_minutes * 60, "iss", "CoCo-Attestation-Service");
     if (!header || !payload)
         return cmn_err_set(err, ENOMEM, "no memory");
     return cmn_jws_sign(kbs->env, kbs->token_key, header, payload, ret, err);
 }
 
-int kbs_token_issue(struct kbs *kbs, const struct kbs_claims *claims, const char *tee,
-                    const json_t *runtime_data, const json_t *init_data_claims, char **ret,
-                    struct cmn_err *err)
+/* Adds the submod of one subject: <class><n>, counted per class; old eras had one, without number.
+ */
+static int add_submod(struct kbs *kbs, const struct kbs_subject *s, json_t *submods,
+                      struct cmn_err *err)
 {
     struct kbs_policy_appraisal a = {0};
-    auto_json json_t *evidence = kbs_ear_evidence(claims, tee, runtime_data, init_data_claims);
-    int r = evidence ? appraise(kbs, evidence, &a, err) : cmn_err_set(err, ENOMEM, "no memory");
-    auto_json json_t *submod = r == 0 ? kbs_ear_submod(&a, evidence) : NULL;
+    auto_json json_t *evidence = kbs_ear_evidence(&s->claims, s->tee, s->runtime, s->init_claims);
+    int r = evidence ? appraise(kbs, s->class, evidence, &a, err)
+                     : cmn_err_set(err, ENOMEM, "no memory");
+    json_t *submod = r == 0 ? kbs_ear_submod(&a, evidence) : NULL;
+    char name[64];
+    unsigned n = 0;
 
-    if (r == 0)
-        r = submod ? sign(kbs, submod, ret, err) : cmn_err_set(err, ENOMEM, "no memory");
     kbs_policy_appraisal_done(&a);
-    return r;
+    if (r < 0)
+        return r;
+    do
+        (void)snprintf(name, sizeof(name), "%s%u", s->class, n++);
+    while (json_object_get(submods, name));
+    if (!submod ||
+        json_object_set_new(submods, kbs->era->composite ? name : kbs->era->submod, submod) < 0)
+        return cmn_err_set(err, ENOMEM, "no memory");
+    return 0;
+}
+
+int kbs_token_issue(struct kbs *kbs, const struct kbs_subjects *subjects, char **ret,
+                    struct cmn_err *err)
+{
+    auto_json json_t *submods = json_object();
+    int r = submods ? 0 : cmn_err_set(err, ENOMEM, "no memory");
+
+    if (kbs->era->simple_token)
+        return kbs_simple_token_issue(kbs, &subjects->list[0], ret, err);
+    for (size_t i = 0; i < subjects->n && r == 0; i++)
+        r = add_submod(kbs, &subjects->list[i], submods, err);
+    return r < 0 ? r : sign(kbs, submods, ret, err);
+}
+
+/* By our own key; with insecure_header_jwk by whatever key the token brings. */
+static int verify_signature(struct kbs *kbs, const json_t *header, const char *token,
+                            struct cmn_err *err)
+{
+    auto_pkey EVP_PKEY *own = NULL;
+
+    if (!kbs->config.insecure_header_jwk)
+        return cmn_jws_verify(kbs->env, kbs->token_key, token, err);
+    int r = cmn_jwk_to_key(kbs->env, json_object_get(header, "jwk"), &own, err);
+    return r < 0 ? r : cmn_jws_verify(kbs->env, own, token, err);
 }
 
 int kbs_token_verify(struct kbs *kbs, const char *token, json_t **ret_payload, struct cmn_err *err)
 {
     auto_json json_t *header = NULL, *payload = NULL;
+
+    if (kbs->era->simple_token)
+        return kbs_simple_token_verify(kbs, token, ret_payload, err);
     int r = cmn_jws_parse(token, &header, &payload, err);
 
     if (r == 0)
-        r = cmn_jws_verify(kbs->env, kbs->token_key, token, err);
+        r = verify_signature(kbs, header, token, err);
     if (r < 0)
         return cmn_err_reason(
             err, EKEYREJECTED, CMN_REASON_TOKEN_INVALID,

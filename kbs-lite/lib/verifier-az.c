@@ -396,4 +396,4 @@ static int verify(struct cmn_env *env, const struct kbs_verify_input *in,
     return r;
 }
 
-const struct kbs_verifier kbs_verifier_az = {"az-snp-vtpm", verify};
+const struct kbs_verifier kbs_verifier_az = {"az-snp-vtpm", "cpu", verify};

@@ -64,4 +64,4 @@ static int verify(struct cmn_env *env, const struct kbs_verify_input *in,
     return r;
 }
 
-const struct kbs_verifier kbs_verifier_snp = {"snp", verify};
+const struct kbs_verifier kbs_verifier_snp = {"snp", "cpu", verify};

@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct kbs_verifier *const verifiers[] = {&kbs_verifier_snp, &kbs_verifier_sample};
+static const struct kbs_verifier *const verifiers[] = {&kbs_verifier_snp, &kbs_verifier_sample,
+                                                       &kbs_verifier_sampledevice};
 
 const struct kbs_verifier *kbs_verifier_find(const char *tee)
 {

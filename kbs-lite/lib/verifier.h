@@ -29,7 +29,8 @@ struct kbs_verify_input {
 };
 
 struct kbs_verifier {
-    const char *tee; /* "snp" */
+    const char *tee;   /* "snp" */
+    const char *class; /* "cpu", "gpu": names the policy and the submod */
     /*
      * -EKEYREJECTED with a reason: refused. Anything else negative: could not decide. ret_checks
      * tells in every case what was checked; ret only on success.
@@ -47,6 +48,6 @@ extern const struct kbs_verifier kbs_verifier_az;
 /* What policies see of an accepted SNP report. ret starts as {0}. -ENOMEM. */
 int kbs_snp_claims(const struct kbs_snp_result *res, struct kbs_claims *ret,
                    struct cmn_err *err) CMN_MUST_USE;
-extern const struct kbs_verifier kbs_verifier_snp, kbs_verifier_sample;
+extern const struct kbs_verifier kbs_verifier_snp, kbs_verifier_sample, kbs_verifier_sampledevice;
 
 #endif

@@ -1,5 +1,6 @@
 /* cmd-run.c - cocobox run FILE|FOLDER...: runs scenarios, one after the other or side by side. */
 #include "sim/backend/backend.h"
+#include "sim/cmd/kbs-admin.h"
 #include "sim/cmd/run-session.h"
 #include "sim/scenario/scenario.h"
 
@@ -17,13 +18,19 @@ enum {
     OPT_GUEST_DIR,
     OPT_KEEP,
     OPT_BUNDLE,
+    OPT_KBS,
+    OPT_KBS_CERT,
+    OPT_KBS_ADMIN_KEY,
     MAX_JOBS = 1000,
-    MAX_REPEAT = 1000000
+    MAX_REPEAT = 1000000,
+    PEM_MAX = 1 << 20,
+    ADMIN_LIFE_S = 24 * 3600,
 };
 
 struct args {
     struct run_opts run;
     bool keep_going, check;
+    const char *kbs_cert, *kbs_admin_key;
     unsigned jobs, repeat;
     char **paths;
     int n_paths;
@@ -48,6 +55,11 @@ static const struct argp_option options[] = {
     {"verbose", 'v', NULL, 0, "Show every event and the guest's log", 0},
     {"bundle", OPT_BUNDLE, "DIR", 0, "Save each run in DIR/NAME, for cocobox replay", 0},
     {"check", OPT_CHECK, NULL, 0, "Only validate the files", 0},
+    {"kbs", OPT_KBS, "URL", 0,
+     "Somebody else's KBS in place of ours. Its resource policy is overwritten", 0},
+    {"kbs-cert", OPT_KBS_CERT, "FILE", 0, "PEM certificate to trust for it", 0},
+    {"kbs-admin-key", OPT_KBS_ADMIN_KEY, "FILE", 0,
+     "Private key of its admin (PEM), or a file with an admin token", 0},
     {0},
 };
 
@@ -83,6 +95,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case OPT_BUNDLE:
         a->run.bundle = arg;
+        return 0;
+    case OPT_KBS:
+        a->run.kbs_url = arg;
+        return 0;
+    case OPT_KBS_CERT:
+        a->kbs_cert = arg;
+        return 0;
+    case OPT_KBS_ADMIN_KEY:
+        a->kbs_admin_key = arg;
         return 0;
     case OPT_REPEAT:
         a->repeat = number(state, "repeat", arg, MAX_REPEAT);
@@ -192,6 +213,35 @@ static int run_files(const struct args *a, const struct sim_strings *files)
     return exit_status(counts);
 }
 
+/* What goes with --kbs, read once for all scenarios; then they run. */
+static int run_with_kbs(struct args *a, const struct sim_strings *files)
+{
+    const struct conf_admin_claims claims = {.role = "admin", .lives_s = ADMIN_LIFE_S};
+    auto_env struct cmn_env *env = NULL;
+    auto_buf struct cmn_buf cert = {0};
+    auto_free char *token = NULL;
+    struct cmn_err err = {0};
+
+    if (!a->run.kbs_url)
+        return a->kbs_cert || a->kbs_admin_key
+                   ? sim_cmd_usage("run", "--kbs-cert and --kbs-admin-key go with --kbs")
+                   : run_files(a, files);
+    if (a->run.seed)
+        return sim_cmd_usage("run", "--seed makes a world of its own, in which no other KBS is");
+    int r = cmn_env_new_system(&env, &err);
+    if (r == 0 && a->kbs_cert)
+        r = cmn_file_read(a->kbs_cert, PEM_MAX, &cert, &err);
+    if (r == 0 && a->kbs_admin_key)
+        r = sim_kbs_admin_read(env, a->kbs_admin_key, &claims, NULL, &token, &err);
+    if (r < 0) {
+        (void)fprintf(stderr, "cocobox run: %s\n", err.msg);
+        return SIM_EXIT_HOST;
+    }
+    a->run.kbs_ca_pem = (const char *)cert.data;
+    a->run.kbs_admin_bearer = token;
+    return run_files(a, files);
+}
+
 int sim_cmd_run(int argc, char **argv)
 {
     static const struct argp argp = {
@@ -214,7 +264,7 @@ int sim_cmd_run(int argc, char **argv)
     if (a.run.keep && (!a.run.backend || strcmp(a.run.backend, "process") == 0))
         return sim_cmd_usage("run", "--keep needs --backend vm");
     if (check_files(&a, &files))
-        status = a.check ? SIM_EXIT_OK : run_files(&a, &files);
+        status = a.check ? SIM_EXIT_OK : run_with_kbs(&a, &files);
     sim_strings_done(&files);
     return status;
 }

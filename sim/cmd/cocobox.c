@@ -22,6 +22,7 @@ static const struct command {
     {"shell", "attach to a guest that was kept (run --backend vm --keep)", sim_cmd_shell},
     {"host", "check what this host can run (host check)", sim_cmd_host},
     {"image", "encrypt a container image (image encrypt)", sim_cmd_image},
+    {"conformance", "compare a KBS with the protocol (conformance kbs)", sim_cmd_conformance},
     {"reasons", "explain the reason codes", sim_cmd_reasons},
     {"why", "name the likely causes in a log", sim_cmd_why},
     {"inspect", "tell what a file holds, field by field", sim_cmd_inspect},
@@ -37,7 +38,7 @@ static void help(FILE *out)
                 "The TEE is software and protects nothing.\n\n",
                 out);
     for (size_t i = 0; i < CMN_ARRAY_SIZE(commands); i++)
-        (void)fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].summary);
+        (void)fprintf(out, "  %-12s %s\n", commands[i].name, commands[i].summary);
     (void)fputs("\n'cocobox COMMAND --help' tells a command's options.\n"
                 "Exit codes: 0 pass, 1 a scenario failed, 2 usage, 3 environment, 77 skipped.\n",
                 out);

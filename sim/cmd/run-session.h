@@ -21,6 +21,7 @@ struct run_opts {
     struct sim_vm_opts vm;
     const char *seed;   /* NULL: the system's randomness and clock */
     const char *bundle; /* folder for one bundle for each scenario; NULL: none */
+    const char *kbs_url, *kbs_ca_pem, *kbs_admin_bearer; /* somebody else's KBS, see run.h */
 };
 
 struct run_session {

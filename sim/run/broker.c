@@ -1,5 +1,6 @@
 /* broker.c - the key broker of a run: whom it trusts, what it holds, what it tells. */
 #include "fake-tee/kds.h"
+#include "sim/run/remote.h"
 #include "sim/run/run-internal.h"
 
 #include <stdio.h>
@@ -40,7 +41,17 @@ static int put_reference_values(struct sim_run *run, struct cmn_err *err)
         r = sim_run_reference_values(run, &values, err);
     else
         values = json_incref(run->plan->reference_values);
-    return r < 0 ? r : kbs_reference_values_put(run->kbs, values, err);
+    if (r < 0)
+        return r;
+    return run->opts->kbs_url ? sim_remote_put_references(run, values, err)
+                              : kbs_reference_values_put(run->kbs, values, err);
+}
+
+int sim_run_put_resource(struct sim_run *run, const char *path, struct cmn_bytes bytes,
+                         struct cmn_err *err)
+{
+    return run->opts->kbs_url ? sim_remote_put_resource(run, path, bytes, err)
+                              : kbs_resource_put(run->kbs, path, bytes, err);
 }
 
 /* What the scenario names comes last, so it wins over the key that an encrypted image puts. */
@@ -58,8 +69,8 @@ static int put_resources(struct sim_run *run, struct cmn_err *err)
             r = cmn_env_random(env, random.data, random.len, err);
         }
         if (r == 0)
-            r = kbs_resource_put(run->kbs, res->path,
-                                 cmn_buf_bytes(res->random ? &random : &res->bytes), err);
+            r = sim_run_put_resource(run, res->path,
+                                     cmn_buf_bytes(res->random ? &random : &res->bytes), err);
     }
     return r;
 }
@@ -139,6 +150,7 @@ static int new_kbs(struct sim_run *run, struct cmn_err *err)
     const struct kbs_vcek_source kds = {.kds_url = url};
     struct cmn_bytes crls[1];
     struct kbs_config config = {.trust_amd = v->trust_amd || sim_run_is_snp(run),
+                                .era = run->plan->era,
                                 .policy_set = run->plan->policy_set,
                                 .strict = run->plan->strict,
                                 .admin = KBS_ADMIN_DENY_ALL,
@@ -169,12 +181,13 @@ static int new_kbs(struct sim_run *run, struct cmn_err *err)
 
 int sim_run_kbs(struct sim_run *run, struct cmn_err *err)
 {
-    int r = new_kbs(run, err);
+    int r = run->opts->kbs_url ? sim_remote_put_policy(run, run->plan->policy_set, err)
+                               : new_kbs(run, err);
 
     if (r == 0)
         r = put_reference_values(run, err);
     if (r == 0 && run->plan->attest_eager)
-        r = kbs_resource_put(run->kbs, SIM_EAGER_RESOURCE, cmn_bytes("eager", 5), err);
+        r = sim_run_put_resource(run, SIM_EAGER_RESOURCE, cmn_bytes("eager", 5), err);
     if (r == 0)
         r = sim_run_images(run, err); /* puts image keys */
     return r < 0 ? r : put_resources(run, err);

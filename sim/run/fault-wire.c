@@ -2,6 +2,7 @@
  * fault-wire.c - faults: of a scenario on the broker's wire: a handler put before its own, which
  * sees every request of the guest and may change it.
  */
+#include "sim/run/remote.h"
 #include "sim/run/run-internal.h"
 
 #include <stdio.h>
@@ -90,5 +91,8 @@ void sim_run_kbs_handler(void *ctx, const struct cmn_http_request *req,
     }
     if (changed && (body = cmn_json_dump(doc)))
         other.body = cmn_bytes(body, strlen(body));
-    kbs_handle(run->kbs, &other, resp);
+    if (run->opts->kbs_url)
+        sim_remote_handle(run, &other, resp);
+    else
+        kbs_handle(run->kbs, &other, resp);
 }

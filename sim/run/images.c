@@ -46,7 +46,7 @@ static int image_key(struct sim_run *run, const struct sim_image *image, struct 
         r = cmn_env_random(env, key, 32, err);
     if (r == 0)
         r = sim_kbs_uri_path(image->key_uri, path, sizeof(path), err);
-    return r < 0 ? r : kbs_resource_put(run->kbs, path, cmn_bytes(key, 32), err);
+    return r < 0 ? r : sim_run_put_resource(run, path, cmn_bytes(key, 32), err);
 }
 
 static int encrypt(struct sim_run *run, size_t i, struct cmn_err *err)

@@ -4,6 +4,7 @@
  * kernel and initramfs.
  */
 #include "common/enc/enc.h"
+#include "kbs-lite/lib/era.h"
 #include "sim/run/run-internal.h"
 
 #include <dirent.h>
@@ -224,9 +225,12 @@ int sim_run_reference_values(struct sim_run *run, json_t **ret, struct cmn_err *
     if (r == 0)
         r = predict(run, other ? other : run->ca, g, digest, err);
     if (r == 0) {
-        auto_free char *hex = cmn_hex(digest, sizeof(digest));
+        /* up to 0.17 the claim, and so its reference value, was base64 */
+        auto_free char *measurement = kbs_era_find(run->plan->era)->hex_claims
+                                          ? cmn_hex(digest, sizeof(digest))
+                                          : cmn_b64(CMN_B64_STD, digest, sizeof(digest));
         *ret = json_pack("{s:[s?], s:[i], s:[i], s:[i], s:[i], s:b, s:b, s:i, s:i, s:b, s:b}",
-                         "snp_launch_measurement", hex, "snp_bootloader", tcb->bootloader,
+                         "snp_launch_measurement", measurement, "snp_bootloader", tcb->bootloader,
                          "snp_microcode", tcb->microcode, "snp_snp_svn", tcb->snp, "snp_tee_svn",
                          tcb->tee, "snp_smt_enabled", !!(g->platform.info & SNP_PLAT_SMT),
                          "snp_tsme_enabled", !!(g->platform.info & SNP_PLAT_TSME),

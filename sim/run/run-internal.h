@@ -135,6 +135,9 @@ const json_t *sim_run_image_config(const struct sim_run *run, const char *refere
 /* broker.c: the key broker, and the KDS it may ask */
 int sim_run_kbs(struct sim_run *run, struct cmn_err *err) CMN_MUST_USE;
 void sim_run_kbs_done(struct sim_run *run);
+/* Into the run's broker, or into the KBS that stands in its place. */
+int sim_run_put_resource(struct sim_run *run, const char *path, struct cmn_bytes bytes,
+                         struct cmn_err *err) CMN_MUST_USE;
 
 /* serve.c: the machine, servers on its listeners */
 int sim_run_machine(struct sim_run *run, struct cmn_err *err) CMN_MUST_USE;

@@ -35,7 +35,10 @@ struct sim_run_opts {
     const char *fixture_script; /* makes a missing image fixture: SCRIPT NAME FOLDER; NULL: none */
     bool keep; /* backend vm: after the flow the guest stays, with a shell, until stop_fd */
     const char *bundle_dir; /* what cocobox replay needs goes there; NULL: nothing is written */
-    int stop_fd;            /* readable: stop the run (signalfd); -1: none. It is not read */
+    const char *kbs_url;    /* somebody else's KBS, in place of the run's own; NULL: the run's */
+    const char *kbs_ca_pem; /* trusted for it beside the system's, NULL: none */
+    const char *kbs_admin_bearer; /* admin token for it, NULL: it asks for none */
+    int stop_fd;                  /* readable: stop the run (signalfd); -1: none. It is not read */
     sim_bus_subscriber *on_event;
     /* The workload's output as it comes. NULL: none. */
     void (*on_output)(void *ctx, const char *container, enum sim_stream stream,

@@ -1,5 +1,6 @@
 /* load-kbs.c - the images: and kbs: blocks of a scenario. */
 #include "common/enc/enc.h"
+#include "kbs-lite/lib/era.h"
 #include "kbs-lite/lib/policy-set.h"
 #include "sim/image/encrypt.h"
 #include "sim/scenario/read.h"
@@ -264,12 +265,27 @@ static int load_policy_set(struct sim_reader *r, const json_t *kbs, struct sim_p
     return plan->policy_set ? 0 : cmn_err_set(r->err, ENOMEM, "no memory");
 }
 
+/* Every release the key broker knows; the newest is the default. */
+static int load_era(struct sim_reader *r, const json_t *kbs, struct sim_plan *plan)
+{
+    const char *names[32];
+    size_t n = 0, chosen = 0;
+    const struct kbs_era *eras = kbs_era_list(&n);
+
+    if (n > CMN_ARRAY_SIZE(names))
+        n = CMN_ARRAY_SIZE(names);
+    for (size_t i = 0; i < n; i++)
+        names[i] = eras[n - 1 - i].name;
+    int x = sim_read_word(r, kbs, "era", names, n, &chosen);
+    if (x == 0)
+        plan->era = names[chosen];
+    return x;
+}
+
 int sim_load_kbs(struct sim_reader *r, const json_t *root, struct sim_plan *plan)
 {
-    static const char *const eras[] = {"0.21"};
     auto_json json_t *none = NULL;
     const json_t *obj = NULL;
-    size_t era = 0;
     int x = sim_read_object(r, root, "kbs", &obj);
 
     if (x < 0)
@@ -279,7 +295,7 @@ int sim_load_kbs(struct sim_reader *r, const json_t *root, struct sim_plan *plan
     x = SIM_KEYS(r, obj, "era", "policy_set", "reference_values", "resources", "strict", "trust",
                  "kds", "crl", "crl_required", "verify_at");
     if (x == 0)
-        x = sim_read_word(r, obj, "era", eras, CMN_ARRAY_SIZE(eras), &era);
+        x = load_era(r, obj, plan);
     if (x == 0)
         x = load_policy_set(r, obj, plan);
     if (x == 0)

@@ -186,6 +186,7 @@ struct sim_plan {
     struct sim_pod pod;
     struct sim_image *images;
     size_t n_images;
+    const char *era; /* Trustee release the key broker is; a name of its table, never NULL */
     char *policy_set;
     bool strict;
     struct sim_verifier_spec verifier;

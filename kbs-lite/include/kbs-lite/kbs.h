@@ -1,5 +1,6 @@
 /*
- * kbs.h - a key broker that speaks Trustee's protocol (KBS 0.4.0): request in, answer out.
+ * kbs.h - a key broker that speaks Trustee's protocol (KBS 0.4.0, and older releases as eras):
+ * request in, answer out.
  *
  *     struct kbs *kbs = NULL;
  *     struct kbs_config config = {.policy_set = "upstream", .test_chain_pem = pem};
@@ -62,6 +63,9 @@ struct kbs_config {
     unsigned session_minutes; /* 0: 5 */
     unsigned token_minutes;   /* 0: 5 */
     bool no_resource_plugin;  /* as a configuration without [[plugins]] name="resource" */
+    bool insecure_header_jwk; /* a token's own key is taken for good, as upstream's option of this
+                                 name */
+    const char *era;          /* the Trustee release to be, "0.9" to "0.21"; NULL: the newest */
 };
 
 /* Opens the store; the policies of the set are installed where none is stored. */

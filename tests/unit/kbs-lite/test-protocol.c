@@ -262,22 +262,27 @@ static void tokens_that_do_not_verify_are_refused(void)
     f.cookie[0] = 0;
     (void)snprintf(f.authorization, sizeof(f.authorization), "Attestation %s", token);
     face_expect(&f, "GET", SECRET_PATH, NULL, 401, "Attestation Token not found");
+    (void)snprintf(f.authorization, sizeof(f.authorization), "bearer %s",
+                   token); /* as is its case */
+    face_expect(&f, "GET", SECRET_PATH, NULL, 401, "Attestation Token not found");
+    (void)snprintf(f.authorization, sizeof(f.authorization), "Bearer ");
+    face_expect(&f, "GET", SECRET_PATH, NULL, 401, "Attestation Token not found");
     (void)snprintf(f.authorization, sizeof(f.authorization), "Bearer %s", foreign);
     face_expect(&f, "GET", SECRET_PATH, NULL, 401, "\"detail\":\"Token Verifier error\"");
     T_TRUE(face_saw(&f, "token.invalid"));
-    static const char *const junk[] = {"", ".", "..", "a.b", "a.b.c", "e30.e30.", "e30.e30.e30"};
+    static const char *const junk[] = {".", "..", "a.b", "a.b.c", "e30.e30.", "e30.e30.e30"};
     for (size_t i = 0; i < CMN_ARRAY_SIZE(junk); i++) {
         (void)snprintf(f.authorization, sizeof(f.authorization), "Bearer %s", junk[i]);
         face_expect(&f, "GET", SECRET_PATH, NULL, 401, "Token Verifier error");
     }
     size_t n = strlen(token);
     for (size_t i = 10; i < n; i += 97) { /* anywhere in header, payload and signature */
-        (void)snprintf(f.authorization, sizeof(f.authorization), "bearer %s", token);
+        (void)snprintf(f.authorization, sizeof(f.authorization), "Bearer %s", token);
         f.authorization[7 + i] = f.authorization[7 + i] == 'A' ? 'B' : 'A';
         if (f.authorization[7 + i] != token[i])
             face_expect(&f, "GET", SECRET_PATH, NULL, 401, "Token Verifier error");
     }
-    (void)snprintf(f.authorization, sizeof(f.authorization), "bearer %s", token);
+    (void)snprintf(f.authorization, sizeof(f.authorization), "Bearer %s", token);
     T_EQ_INT(face_call(&f, "GET", SECRET_PATH, NULL), 200);
     cmn_env_sleep_ms(env, (300 + 61) * 1000);
     face_expect(&f, "GET", SECRET_PATH, NULL, 401, "Token Verifier error");

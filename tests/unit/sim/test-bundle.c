@@ -47,8 +47,7 @@ static const struct {
      "\",\"identitytoken\":\"" SEED "\"}}}",
      "quay.io"},
     {"key.pem",
-     "-----BEGIN PRIVATE KEY-----\n" SEED "MIGH\nAgEA" SEED "\n-----END PRIVATE KEY-----\n",
-     NULL},
+     "-----BEGIN PRIVATE KEY-----\n" SEED "MIGH\nAgEA" SEED "\n-----END PRIVATE KEY-----\n", NULL},
     {"ec.pem", "-----BEGIN EC PRIVATE KEY-----\n" SEED "MIGH", NULL},
     {"escaped.log",
      "{\"msg\":\"-----BEGIN OPENSSH PRIVATE KEY-----\\nb3Blb" SEED
