@@ -109,7 +109,7 @@ static void hostile_certificate_tables_are_refused(void)
 {
     uint8_t t[64] = {0x63, 0xda};
     struct snp_certs certs = {0};
-    struct cmn_err err;
+    struct cmn_err err = {0};
 
     cmn_put_u32le(t + 16, 48);
     cmn_put_u32le(t + 20, 16);
