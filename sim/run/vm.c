@@ -8,8 +8,10 @@
 
 enum { MANIFEST_MAX = 64 << 10, MANIFEST_DEPTH = 4 };
 
-/* Before the scenario's: a console, and an end instead of a hang when the kernel panics. */
-#define CMDLINE_BASE "console=ttyS0 panic=-1 "
+/* Before the scenario's: a console, an end instead of a hang when the kernel panics, and no
+ * self-tests of the kernel's ciphers, which nothing here uses and which take a fifth of an emulated
+ * boot. */
+#define CMDLINE_BASE "console=ttyS0 panic=-1 cryptomgr.notests "
 
 bool sim_run_is_vm(const struct sim_run *run)
 {
