@@ -2,6 +2,8 @@
  * capture.c - exchanges as files for later, see kbs-lite/kbs.h. Only what is listed here is
  * written: a resource, an admin request or a cookie has no way into a capture.
  */
+#include "kbs-lite/capture.h"
+
 #include "internal.h"
 
 #include "common/enc/enc.h"
@@ -117,27 +119,47 @@ static void capture_references(struct kbs *kbs)
     give(kbs, "reference-values.json", file);
 }
 
+bool kbs_exchange_wanted(const char *path)
+{
+    return strcmp(path, "auth") == 0 || strcmp(path, "attest") == 0;
+}
+
+json_t *kbs_exchange_json(const struct kbs_exchange *x)
+{
+    auto_json json_t *request = NULL, *answer = NULL;
+
+    CMN_IGNORE(cmn_json_load(x->request, CMN_JSON_MAX_DEPTH, &request, NULL));
+    CMN_IGNORE(cmn_json_load(x->answer, CMN_JSON_MAX_DEPTH, &answer, NULL));
+    return json_pack("{s:i, s:I, s:s, s:i, s:b, s:b, s:s, s:s, s:o, s:o}", "cocobox-exchange", 1,
+                     "time", (json_int_t)x->time, "path", x->path, "status", x->status, "cookie",
+                     x->cookie, "session", x->session, "tee", x->tee, "session-nonce",
+                     x->session_nonce, "request", clean_request(x->path, request), "answer",
+                     clean_answer(answer));
+}
+
 void kbs_capture(struct kbs *kbs, const char *path, const struct cmn_http_request *req,
                  const struct cmn_http_response *resp)
 {
     bool attest = strcmp(path, "attest") == 0;
-    auto_json json_t *request = NULL, *answer = NULL;
     auto_free char *token = NULL;
     struct kbs_session session = {0};
     bool cookie = false, live = false;
     char id[64], name[64];
 
-    if (!kbs->capture || (!attest && strcmp(path, "auth") != 0))
+    if (!kbs->capture || !kbs_exchange_wanted(path))
         return;
-    CMN_IGNORE(cmn_json_load(req->body, CMN_JSON_MAX_DEPTH, &request, NULL));
-    CMN_IGNORE(cmn_json_load(cmn_buf_bytes(&resp->body), CMN_JSON_MAX_DEPTH, &answer, NULL));
     if (attest && (cookie = kbs_session_cookie(req, id)))
         live = kbs_session_find(kbs, id, &session, &token) >= 0;
     auto_json json_t *file =
-        json_pack("{s:i, s:I, s:s, s:i, s:b, s:b, s:s, s:s, s:o, s:o}", "cocobox-exchange", 1,
-                  "time", (json_int_t)clock_of(kbs), "path", path, "status", resp->status, "cookie",
-                  cookie, "session", live, "tee", session.tee, "session-nonce", session.nonce,
-                  "request", clean_request(path, request), "answer", clean_answer(answer));
+        kbs_exchange_json(&(struct kbs_exchange){.path = path,
+                                                 .status = resp->status,
+                                                 .request = req->body,
+                                                 .answer = cmn_buf_bytes(&resp->body),
+                                                 .time = clock_of(kbs),
+                                                 .cookie = cookie,
+                                                 .session = live,
+                                                 .tee = session.tee,
+                                                 .session_nonce = session.nonce});
     (void)snprintf(name, sizeof(name), "%04u-%s.json", atomic_fetch_add(&kbs->captured, 1) + 1,
                    path);
     if (file)

@@ -26,6 +26,7 @@ int sim_cmd_replay(int argc, char **argv);
 int sim_cmd_bundle(int argc, char **argv);
 int sim_cmd_shell(int argc, char **argv);
 int sim_cmd_conformance(int argc, char **argv);
+int sim_cmd_tap(int argc, char **argv);
 
 /* args.c: --json, --help and a list of things. Anything but SIM_EXIT_OK: it has told why. */
 struct sim_cmd_args {

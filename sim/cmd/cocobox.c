@@ -29,6 +29,7 @@ static const struct command {
     {"lint", "find mistakes in configuration", sim_cmd_lint},
     {"replay", "judge an attestation again, offline", sim_cmd_replay},
     {"bundle", "put a case into one folder, without secrets (bundle from)", sim_cmd_bundle},
+    {"tap", "record what clients and a real Trustee say", sim_cmd_tap},
 };
 
 static void help(FILE *out)

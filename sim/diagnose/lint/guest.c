@@ -11,8 +11,9 @@
 
 enum { INITDATA_MAX = 1 << 20, USERDATA_MAX = 64 << 10 };
 
-void lint_kbs_url(const struct lint_doc *d, const char *what, const char *url)
+void lint_kbs_url(const struct lint_doc *d, const char *what, const char *given)
 {
+    const char *url = given ? given : ""; /* [kbc] without url is an empty one */
     unsigned line = lint_line(d, *url ? url : "url");
     const char *host = strstr(url, "://");
 
@@ -192,7 +193,7 @@ bool lint_cdh(const struct lint_doc *d, const json_t *toml)
         lint_error(d, lint_line(d, name), CMN_REASON_CDH_CONFIG_INVALID, "write cc_kbc",
                    "[kbc] name '%.64s' is neither cc_kbc nor offline_fs_kbc", name);
     else if (strcmp(name, "cc_kbc") == 0)
-        lint_kbs_url(d, "cdh.toml", url ? url : "");
+        lint_kbs_url(d, "cdh.toml", url);
     lint_fact(d, lint_line(d, "[kbc]"), "cdh-cert", cert ? cert : "", NULL);
     if (cert)
         lint_cert_text(d, "cdh.toml kbs_cert", cert);

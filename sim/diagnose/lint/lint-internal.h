@@ -53,7 +53,7 @@ bool lint_pem(const struct lint_doc *d);
 void lint_encoded_initdata(const struct lint_doc *d, unsigned line, const char *text);
 
 /* Pieces that several kinds have. */
-void lint_kbs_url(const struct lint_doc *d, const char *what, const char *url);
+void lint_kbs_url(const struct lint_doc *d, const char *what, const char *given); /* NULL: "" */
 void lint_cert_text(const struct lint_doc *d, const char *what, const char *pem);
 void lint_resource_uri(const struct lint_doc *d, const char *what, const char *uri);
 
