@@ -76,9 +76,7 @@ static int dial(const char *path, struct cmn_err *err)
     return fd;
 }
 
-/* Reads the head of an answer of this type and body size. */
-static int receive_head(int fd, uint8_t type, uint32_t body_len, struct snp_psp_frame *ret,
-                        struct cmn_err *err)
+static int receive_frame(int fd, struct snp_psp_frame *ret, struct cmn_err *err)
 {
     uint8_t head[SNP_PSP_HEADER_BYTES];
     int r = snp_psp_read(fd, head, sizeof(head));
@@ -88,7 +86,16 @@ static int receive_head(int fd, uint8_t type, uint32_t body_len, struct snp_psp_
                               "the PSP does not answer within %d seconds", ANSWER_SECONDS);
     if (r < 0)
         return cmn_err_reason(err, -r, CMN_REASON_PSP_UNREACHABLE, "the PSP closed the connection");
-    if ((r = snp_psp_frame_decode(head, ret, err)) < 0)
+    return snp_psp_frame_decode(head, ret, err);
+}
+
+/* Reads the head of an answer of this type and body size. */
+static int receive_head(int fd, uint8_t type, uint32_t body_len, struct snp_psp_frame *ret,
+                        struct cmn_err *err)
+{
+    int r = receive_frame(fd, ret, err);
+
+    if (r < 0)
         return r;
     if (ret->type != type || ret->body_len != body_len)
         return cmn_err_set(err, EBADMSG, "PSP answer has type %u and %u bytes, want %u and %u",
@@ -161,6 +168,58 @@ int snp_psp_get_report(const char *path, const uint8_t report_data[64], uint32_t
     cmn_put_u32le(msg + SNP_PSP_HEADER_BYTES + 64, vmpl);
     int r = send_all(fd, msg, sizeof(msg), err);
     return r < 0 ? r : receive_report(fd, ret_report, ret_certs, err);
+}
+
+/* Reads an answer of this type, whatever its size. */
+static int receive_any(int fd, uint8_t type, struct cmn_buf *body, struct cmn_buf *table,
+                       struct cmn_err *err)
+{
+    struct snp_psp_frame f;
+    int r = receive_frame(fd, &f, err);
+
+    if (r < 0)
+        return r;
+    if (f.type != type || f.body_len < 4)
+        return cmn_err_set(err, EBADMSG, "PSP answer has type %u and %u bytes, want type %u",
+                           f.type, f.body_len, type);
+    if (cmn_buf_resize(body, f.body_len) < 0 || cmn_buf_resize(table, f.certs_len) < 0)
+        return cmn_err_set(err, ENOMEM, "no memory");
+    if (snp_psp_read(fd, body->data, body->len) < 0 ||
+        (f.certs_len && snp_psp_read(fd, table->data, f.certs_len) < 0))
+        return cmn_err_set(err, EPIPE, "the PSP's answer is not whole");
+    return 0;
+}
+
+int snp_psp_call(const char *path, uint8_t type, struct cmn_bytes body, struct cmn_buf *ret_body,
+                 struct cmn_buf *ret_table, struct cmn_err *err)
+{
+    uint8_t msg[SNP_PSP_HEADER_BYTES + SNP_REPORT_REQ_BYTES] = {0};
+    auto_buf_secret struct cmn_buf answer = {0};
+    auto_buf struct cmn_buf table = {0};
+
+    if (body.len > SNP_REPORT_REQ_BYTES)
+        return cmn_err_set(err, EINVAL, "guest message of %zu bytes, at most %d", body.len,
+                           SNP_REPORT_REQ_BYTES);
+    auto_close int fd = dial(path, err);
+    if (fd < 0)
+        return fd;
+    snp_psp_frame_encode(&(struct snp_psp_frame){.type = type,
+                                                 .flags = ret_table ? SNP_PSP_FLAG_CERTS : 0,
+                                                 .body_len = (uint32_t)body.len},
+                         msg);
+    memcpy(msg + SNP_PSP_HEADER_BYTES, body.data, body.len);
+    int r = send_all(fd, msg, SNP_PSP_HEADER_BYTES + body.len, err);
+    if (r == 0)
+        r = receive_any(fd, (uint8_t)(type + 1), &answer, &table, err);
+    if (r < 0)
+        return r;
+    *ret_body = answer;
+    answer = (struct cmn_buf){0};
+    if (ret_table) {
+        *ret_table = table;
+        table = (struct cmn_buf){0};
+    }
+    return 0;
 }
 
 size_t snp_key_req_encode(const struct snp_key_req *req, uint8_t out[SNP_KEY_REQ_V2_BYTES])

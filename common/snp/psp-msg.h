@@ -93,6 +93,15 @@ size_t snp_key_req_encode(const struct snp_key_req *req, uint8_t out[SNP_KEY_REQ
 int snp_key_req_decode(const uint8_t *in, size_t len, struct snp_key_req *ret,
                        struct cmn_err *err) CMN_MUST_USE;
 
+/*
+ * Sends one guest message (type, body) and gives back what the PSP answers, as it is: the body of
+ * the answer (type + 1), whose first four bytes are firmware's status, and the bytes of the
+ * certificate table (ret_table NULL: not asked for). For those who pass messages on and do not
+ * judge them. Errors as of snp_psp_get_report, but for psp.request-invalid. Caller: cmn_buf_done.
+ */
+int snp_psp_call(const char *path, uint8_t type, struct cmn_bytes body, struct cmn_buf *ret_body,
+                 struct cmn_buf *ret_table, struct cmn_err *err) CMN_MUST_USE;
+
 /* Reads exactly len bytes; -EPIPE at end of stream. */
 int snp_psp_read(int fd, void *out, size_t len) CMN_MUST_USE;
 

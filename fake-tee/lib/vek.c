@@ -122,10 +122,9 @@ static int kept_or_issued(struct ftee_ca *ca, const char *name, EVP_PKEY *key,
 {
     auto_env struct cmn_env *env = NULL;
     auto_buf struct cmn_buf der = {0};
-    struct ftee_issue with_key =
-        *what; /* deriving the key again would draw from the chain's stream */
+    struct ftee_issue with_key = *what;
 
-    with_key.key = key;
+    with_key.key = key; /* else it is derived again, which draws from the chain's stream */
     if (is_kept(ca, name, key, ret_der))
         return 0;
     int r = cmn_env_derive(ca->env, name, &env, err);

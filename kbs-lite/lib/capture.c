@@ -22,6 +22,12 @@ void kbs_set_capture(struct kbs *kbs,
     kbs->capture_ctx = ctx;
 }
 
+/* The time this broker judges dates by. */
+static int64_t clock_of(struct kbs *kbs)
+{
+    return kbs->config.verify_at ? kbs->config.verify_at : cmn_env_now(kbs->env);
+}
+
 static void give(struct kbs *kbs, const char *name, const json_t *json)
 {
     auto_free char *text = json_dumps(json, JSON_INDENT(1));
@@ -118,19 +124,20 @@ void kbs_capture(struct kbs *kbs, const char *path, const struct cmn_http_reques
     auto_json json_t *request = NULL, *answer = NULL;
     auto_free char *token = NULL;
     struct kbs_session session = {0};
+    bool cookie = false, live = false;
     char id[64], name[64];
 
     if (!kbs->capture || (!attest && strcmp(path, "auth") != 0))
         return;
     CMN_IGNORE(cmn_json_load(req->body, CMN_JSON_MAX_DEPTH, &request, NULL));
     CMN_IGNORE(cmn_json_load(cmn_buf_bytes(&resp->body), CMN_JSON_MAX_DEPTH, &answer, NULL));
-    if (attest && kbs_session_cookie(req, id))
-        CMN_IGNORE(kbs_session_find(kbs, id, &session, &token));
+    if (attest && (cookie = kbs_session_cookie(req, id)))
+        live = kbs_session_find(kbs, id, &session, &token) >= 0;
     auto_json json_t *file =
-        json_pack("{s:i, s:I, s:s, s:i, s:s, s:s, s:o, s:o}", "cocobox-exchange", 1, "time",
-                  (json_int_t)cmn_env_now(kbs->env), "path", path, "status", resp->status, "tee",
-                  session.tee, "session-nonce", session.nonce, "request",
-                  clean_request(path, request), "answer", clean_answer(answer));
+        json_pack("{s:i, s:I, s:s, s:i, s:b, s:b, s:s, s:s, s:o, s:o}", "cocobox-exchange", 1,
+                  "time", (json_int_t)clock_of(kbs), "path", path, "status", resp->status, "cookie",
+                  cookie, "session", live, "tee", session.tee, "session-nonce", session.nonce,
+                  "request", clean_request(path, request), "answer", clean_answer(answer));
     (void)snprintf(name, sizeof(name), "%04u-%s.json", atomic_fetch_add(&kbs->captured, 1) + 1,
                    path);
     if (file)
@@ -154,10 +161,10 @@ static void write_file(void *ctx, const char *name, struct cmn_bytes bytes)
 int kbs_capture_to_dir(struct kbs *kbs, const char *dir, struct cmn_bytes test_roots_pem,
                        struct cmn_err *err)
 {
-    auto_json json_t *about = json_pack("{s:i, s:I, s:s, s:s}", "cocobox-bundle", 1, "clock",
-                                        (json_int_t)cmn_env_now(kbs->env), "verifier",
-                                        kbs->config.strict ? "strict" : "trustee", "root",
-                                        kbs_trusts_test_roots(kbs) ? "test" : "amd");
+    auto_json json_t *about =
+        json_pack("{s:i, s:I, s:s, s:s}", "cocobox-bundle", 1, "clock", (json_int_t)clock_of(kbs),
+                  "verifier", kbs->config.strict ? "strict" : "trustee", "root",
+                  kbs_trusts_test_roots(kbs) ? "test" : "amd");
     auto_free char *text = about ? json_dumps(about, JSON_INDENT(1)) : NULL, *path = NULL;
 
     if (!text || asprintf(&path, "%s/bundle.json", dir) < 0)

@@ -46,9 +46,9 @@ static bool affirmed(const json_t *vector, const char *claim)
 }
 
 /* One question of the table: does this claim explain the refusal? */
-static bool explains(struct kbs *kbs, const struct question *q, const json_t *vector,
-                     const json_t *snp, enum cmn_reason *ret, char *message, size_t cap,
-                     json_t **ret_details)
+static bool explains(const struct kbs_policy_refs *refs, const struct question *q,
+                     const json_t *vector, const json_t *snp, enum cmn_reason *ret, char *message,
+                     size_t cap, json_t **ret_details)
 {
     json_t *actual = json_object_get(snp, q->member);
     auto_json json_t *want = NULL;
@@ -59,7 +59,7 @@ static bool explains(struct kbs *kbs, const struct question *q, const json_t *ve
         if (!json_is_true(actual))
             return false;
         want = json_false();
-    } else if (kbs_reference_value(kbs, q->reference, &want, NULL) < 0 || contains(want, actual)) {
+    } else if (refs->find(refs->ctx, q->reference, &want, NULL) < 0 || contains(want, actual)) {
         return false;
     }
     *ret = q->reference && !want ? CMN_REASON_POLICY_REFERENCE_VALUE_MISSING : q->reason;
@@ -105,9 +105,9 @@ static bool allows_the_best(struct cmn_bytes policy, const json_t *payload, cons
            verdict.allow;
 }
 
-enum cmn_reason kbs_diagnose_denial(struct kbs *kbs, struct cmn_bytes policy, const json_t *payload,
-                                    const json_t *data, char *message, size_t cap,
-                                    json_t **ret_details)
+enum cmn_reason kbs_diagnose_denial(const struct kbs_policy_refs *refs, struct cmn_bytes policy,
+                                    const json_t *payload, const json_t *data, char *message,
+                                    size_t cap, json_t **ret_details)
 {
     const json_t *cpu = json_object_get(json_object_get(payload, "submods"), "cpu0");
     const json_t *evidence = json_object_get(cpu, "ear.veraison.annotated-evidence");
@@ -127,7 +127,7 @@ enum cmn_reason kbs_diagnose_denial(struct kbs *kbs, struct cmn_bytes policy, co
         return CMN_REASON_POLICY_SAMPLE_EVIDENCE;
     }
     for (size_t i = 0; i < CMN_ARRAY_SIZE(questions) && strcmp(status, "affirming") != 0; i++)
-        if (explains(kbs, &questions[i], vector, snp, &reason, message, cap, ret_details))
+        if (explains(refs, &questions[i], vector, snp, &reason, message, cap, ret_details))
             return reason;
     (void)snprintf(message, cap, "the resource policy denies access; ear.status is %s", status);
     return CMN_REASON_POLICY_DENIED;

@@ -127,6 +127,8 @@ json_t *kbs_ear_evidence(const struct kbs_claims *c, const char *tee, const json
                          const json_t *init_claims);
 struct kbs_policy_appraisal;
 json_t *kbs_ear_submod(const struct kbs_policy_appraisal *a, json_t *evidence);
+/* kbs_policy_refs.find over the broker's reference values; ctx = struct kbs. */
+int kbs_find_reference(void *ctx, const char *name, json_t **ret, struct cmn_err *err);
 /* Signature (our key) and exp with 60 s leeway. Caller owns *ret_payload. */
 int kbs_token_verify(struct kbs *kbs, const char *token, json_t **ret_payload,
                      struct cmn_err *err) CMN_MUST_USE;
@@ -177,9 +179,10 @@ int kbs_query_parse(const char *query, json_t **ret, struct cmn_err *err) CMN_MU
  * Why the resource policy text said no to this token: the likeliest reason with expected and actual
  * values. data: what the policy was given beside the token.
  */
-enum cmn_reason kbs_diagnose_denial(struct kbs *kbs, struct cmn_bytes policy, const json_t *payload,
-                                    const json_t *data, char *message, size_t cap,
-                                    json_t **ret_details);
+struct kbs_policy_refs;
+enum cmn_reason kbs_diagnose_denial(const struct kbs_policy_refs *refs, struct cmn_bytes policy,
+                                    const json_t *payload, const json_t *data, char *message,
+                                    size_t cap, json_t **ret_details);
 /* Worst ear.status over the submods ("none" if there are none). */
 const char *kbs_token_status(const json_t *payload);
 

@@ -28,6 +28,23 @@ static void refuse(struct kbs_offline_result *res, enum cmn_reason reason, const
     (void)snprintf(res->message, sizeof(res->message), "%.500s", message);
 }
 
+/* A VCEK that the evidence does not bring, among the loose certificates. */
+static int fetch_loose(void *ctx, const struct snp_report *report, enum snp_product product,
+                       struct cmn_buf *ret, struct cmn_err *err)
+{
+    const struct kbs_offline_input *in = ctx;
+    const struct snp_cert *cert = in->certs ? snp_certs_find(in->certs, SNP_CERT_VCEK) : NULL;
+
+    (void)report;
+    (void)product;
+    if (!cert)
+        return cmn_err_reason(err, ENOENT, CMN_REASON_SNP_VCEK_UNAVAILABLE,
+                              "no VCEK came along and none is at hand");
+    return cmn_buf_put(ret, cert->bytes.data, cert->bytes.len) < 0
+               ? cmn_err_set(err, ENOMEM, "no memory")
+               : 0;
+}
+
 static int verify_snp(struct cmn_env *env, const struct kbs_offline_input *in,
                       struct kbs_offline_result *ret, struct kbs_claims *claims,
                       struct cmn_err *err)
@@ -41,7 +58,9 @@ static int verify_snp(struct cmn_env *env, const struct kbs_offline_input *in,
                                       .max_version = in->max_version,
                                       .evidence = in->evidence,
                                       .report = in->report,
-                                      .certs = in->certs,
+                                      .certs = in->evidence ? NULL : in->certs,
+                                      .fetch = fetch_loose,
+                                      .fetch_ctx = (void *)in,
                                       .roots = in->roots,
                                       .crls = in->crls,
                                       .cache = in->cache,
@@ -62,6 +81,30 @@ static int verify_snp(struct cmn_env *env, const struct kbs_offline_input *in,
         return 0;
     }
     return kbs_snp_claims(res, claims, err);
+}
+
+static int verify_az(struct cmn_env *env, const struct kbs_offline_input *in,
+                     struct kbs_offline_result *ret, struct kbs_claims *claims, struct cmn_err *err)
+{
+    const struct kbs_snp_input snp = {.roots = in->roots, .crls = in->crls, .cache = in->cache};
+    const struct kbs_verify_input v = {.evidence = in->evidence,
+                                       .report_data = in->report_data,
+                                       .report_data_len = in->report_data_len,
+                                       .init_data = in->init_data,
+                                       .init_data_len = in->init_data_len,
+                                       .strict = in->strict,
+                                       .now = in->now,
+                                       .snp = &snp};
+    struct cmn_err why = {0};
+    int r = kbs_verifier_az.verify(env, &v, &ret->checks, claims, &why);
+
+    ret->verified = r == 0;
+    ret->root = claims->root ? claims->root : "none";
+    if (r < 0 && why.reason == CMN_REASON_NONE)
+        return cmn_err_set(err, -r, "%s", why.msg);
+    if (r < 0)
+        refuse(ret, why.reason, why.msg);
+    return 0;
 }
 
 /* Sample evidence without a known session is compared with itself. */
@@ -145,24 +188,19 @@ static json_t *resource_data(const char *path)
     return json_pack("{s:s, s:o, s:{}}", "plugin", "resource", "resource-path", parts, "query");
 }
 
-/* Which claim kept the token from affirming: the likeliest place to look. */
-static enum cmn_reason worst_claim(const struct kbs_offline_result *res)
+/* The broker's own reading of a refusal. */
+static void refuse_denied(const struct kbs_offline_input *in, struct kbs_offline_result *ret,
+                          const json_t *data)
 {
-    static const struct {
-        const char *claim;
-        enum cmn_reason reason;
-    } order[] = {{"executables", CMN_REASON_POLICY_MEASUREMENT_MISMATCH},
-                 {"hardware", CMN_REASON_POLICY_TCB_MISMATCH},
-                 {"configuration", CMN_REASON_POLICY_CONFIGURATION}};
+    auto_json json_t *none = json_object(), *details = NULL;
+    const struct kbs_policy_refs refs = {
+        .find = find_value, .ctx = in->reference_values ? (json_t *)in->reference_values : none};
+    char message[256] = "";
+    enum cmn_reason reason =
+        kbs_diagnose_denial(&refs, cmn_bytes(in->resource_policy, strlen(in->resource_policy)),
+                            ret->payload, data, message, sizeof(message), &details);
 
-    if (json_object_get(res->annotated, "sample"))
-        return CMN_REASON_POLICY_SAMPLE_EVIDENCE;
-    for (size_t i = 0; i < CMN_ARRAY_SIZE(order); i++) {
-        json_int_t v = cmn_json_int(res->vector, order[i].claim, 0);
-        if (v < 2 || v > 31)
-            return order[i].reason;
-    }
-    return CMN_REASON_POLICY_DENIED;
+    refuse(ret, reason, message);
 }
 
 static int decide(const struct kbs_offline_input *in, struct kbs_offline_result *ret,
@@ -187,7 +225,7 @@ static int decide(const struct kbs_offline_input *in, struct kbs_offline_result 
     else if (verdict.warning[0])
         refuse(ret, CMN_REASON_POLICY_RULE_MISSING, verdict.warning);
     else if (!verdict.allow)
-        refuse(ret, worst_claim(ret), "Access denied by policy");
+        refuse_denied(in, ret, data);
     return 0;
 }
 
@@ -195,12 +233,13 @@ int kbs_offline_run(struct cmn_env *env, const struct kbs_offline_input *in,
                     struct kbs_offline_result *ret, struct cmn_err *err)
 {
     struct kbs_claims claims = {0};
-    bool sample = strcmp(in->tee, "sample") == 0;
+    bool sample = strcmp(in->tee, "sample") == 0, az = strcmp(in->tee, "az-snp-vtpm") == 0;
 
     memset(ret, 0, sizeof(*ret));
     ret->root = "none";
-    int r =
-        sample ? verify_sample(env, in, ret, &claims, err) : verify_snp(env, in, ret, &claims, err);
+    int r = sample ? verify_sample(env, in, ret, &claims, err)
+            : az   ? verify_az(env, in, ret, &claims, err)
+                   : verify_snp(env, in, ret, &claims, err);
     if (r == 0 && ret->verified) {
         ret->accepted = true;
         ret->annotated = kbs_ear_evidence(&claims, in->tee, in->runtime_data, in->init_data_claims);

@@ -195,6 +195,28 @@ static void tell_advisories(struct kbs *kbs, const struct kbs_checks *checks)
     }
 }
 
+/* What evidence does not bring is part of a capture. */
+static int fetch_vcek(void *ctx, const struct snp_report *report, enum snp_product product,
+                      struct cmn_buf *ret, struct cmn_err *err)
+{
+    struct kbs *kbs = ctx;
+    int r = kbs_vcek_sources_fetch(kbs->vcek_sources, report, product, ret, err);
+
+    if (r >= 0 && kbs->capture)
+        kbs->capture(kbs->capture_ctx, "fetched-vcek.der", cmn_buf_bytes(ret));
+    return r;
+}
+
+static int fetch_crl(void *ctx, enum snp_product product, struct cmn_buf *ret, struct cmn_err *err)
+{
+    struct kbs *kbs = ctx;
+    int r = kbs_vcek_sources_crl(kbs->vcek_sources, product, ret, err);
+
+    if (r >= 0 && kbs->capture)
+        kbs->capture(kbs->capture_ctx, "fetched-crl.der", cmn_buf_bytes(ret));
+    return r;
+}
+
 static int run_verifier(struct kbs *kbs, const struct kbs_verifier *verifier,
                         const json_t *evidence, struct cmn_bytes digest,
                         struct cmn_bytes init_digest, struct kbs_checks *ret_checks,
@@ -208,10 +230,9 @@ static int run_verifier(struct kbs *kbs, const struct kbs_verifier *verifier,
                                       .crls = kbs->crls,
                                       .cache = kbs->cache,
                                       .expect = &kbs->snp_expect,
-                                      .fetch = kbs_vcek_sources_fetch,
-                                      .fetch_crl =
-                                          kbs->config.crl_from_kds ? kbs_vcek_sources_crl : NULL,
-                                      .fetch_ctx = kbs->vcek_sources};
+                                      .fetch = fetch_vcek,
+                                      .fetch_crl = kbs->config.crl_from_kds ? fetch_crl : NULL,
+                                      .fetch_ctx = kbs};
     int64_t at = kbs->config.verify_at;
 
     return verifier->verify(

@@ -91,8 +91,9 @@ static bool allowed(struct kbs *kbs, const char *path, const struct cmn_http_req
     kbs_metric_add(kbs->metrics,
                    verdict.allow ? KBS_METRIC_POLICY_APPROVALS : KBS_METRIC_POLICY_VIOLATIONS);
     if (!verdict.allow) {
-        enum cmn_reason reason = kbs_diagnose_denial(kbs, cmn_buf_bytes(&text), payload, data,
-                                                     message, sizeof(message), &details);
+        enum cmn_reason reason = kbs_diagnose_denial(
+            &(struct kbs_policy_refs){.find = kbs_find_reference, .ctx = kbs}, cmn_buf_bytes(&text),
+            payload, data, message, sizeof(message), &details);
         refuse(kbs, resp, "PolicyDeny", "Access denied by policy", reason, message, details);
         return false;
     }

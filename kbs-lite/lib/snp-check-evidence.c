@@ -156,7 +156,7 @@ int snp_check_certs_source(struct snp_work *w, struct kbs_check *c, struct cmn_e
     int r = w->certs ? SNP_YES : fetch(w, c);
     if (r < 0)
         return cmn_err_set(err, -r, "no memory");
-    if (r == SNP_YES)
+    if (r == SNP_YES && w->certs)
         snp_actual(c, "%zu certificates, %s", w->certs->n, w->fetched ? "fetched" : "came along");
     return r;
 }

@@ -101,7 +101,7 @@ int kbs_reference_values(struct kbs *kbs, json_t **ret, struct cmn_err *err)
     return r;
 }
 
-static int find_reference(void *ctx, const char *name, json_t **ret, struct cmn_err *err)
+int kbs_find_reference(void *ctx, const char *name, json_t **ret, struct cmn_err *err)
 {
     return kbs_reference_value(ctx, name, ret, err);
 }
@@ -125,7 +125,8 @@ static int appraise(struct kbs *kbs, const char *class, const json_t *evidence,
     }
     return kbs_policy_appraise(
         (const char *)text.data, text.len, evidence,
-        &(struct kbs_policy_refs){find_reference, kbs, data, kbs->era->claims_by_rule}, ret, err);
+        &(struct kbs_policy_refs){kbs_find_reference, kbs, data, kbs->era->claims_by_rule}, ret,
+        err);
 }
 
 /* The policy's extensions become members of their names (ear.trustee.identifiers, by the default).

@@ -43,6 +43,8 @@ struct kbs_verifier {
 const struct kbs_verifier *kbs_verifier_find(const char *tee);
 /* Is it one of the protocol's TEE names (whether or not it can be verified here)? */
 bool kbs_tee_known(const char *tee);
+/* Evidence of Azure's vTPM: used offline; the broker does not offer it yet. in->snp as for SNP. */
+extern const struct kbs_verifier kbs_verifier_az;
 /* What policies see of an accepted SNP report. ret starts as {0}. -ENOMEM. */
 int kbs_snp_claims(const struct kbs_snp_result *res, struct kbs_claims *ret,
                    struct cmn_err *err) CMN_MUST_USE;

@@ -9,7 +9,8 @@
 
 const struct sim_backend *sim_backend_find(const char *name)
 {
-    static const struct sim_backend *const all[] = {&sim_backend_process};
+    static const struct sim_backend *const all[] = {&sim_backend_process, &sim_backend_vm,
+                                                    &sim_backend_snp};
 
     for (size_t i = 0; name && i < CMN_ARRAY_SIZE(all); i++)
         if (strcmp(all[i]->name, name) == 0)

@@ -17,6 +17,8 @@
 #include "common/buf/buf.h"
 #include "common/proc/supervisor.h"
 
+#include <stdbool.h>
+
 struct sim_listener { /* a socket inside the guest, handed out listening */
     const char *name;
     const char *ip; /* IPv4; one beyond 127/8 is added to the guest's lo */
@@ -28,6 +30,22 @@ struct sim_host { /* a line of the guest's /etc/hosts */
     const char *ip;
     const char *name;
 };
+
+struct sim_vm_config {     /* of backends "vm" and "snp" */
+    const char *image_dir; /* vmlinuz and initramfs; must be one of the supervisor's paths */
+    const char *emulator;  /* absolute path of QEMU */
+    const char *cmdline;   /* of the kernel, whole */
+    uint64_t memory_bytes;
+    unsigned vcpus;
+    bool kvm;                  /* it is known to work */
+    bool shell;                /* the guest gets a console with a shell at SIM_VM_SHELL_SOCKET */
+    const char *snp_firmware;  /* NULL: no SEV-SNP; else an AmdSev OVMF */
+    const char *snp_host_data; /* base64 of 32 bytes */
+    uint64_t snp_policy;
+    const char *caps_file; /* where libvirt's knowledge of the emulator is kept between runs */
+};
+
+#define SIM_VM_SHELL_SOCKET "/tmp/shell.sock" /* in the mount namespace of cocobox-vm */
 
 #define SIM_LISTENERS_MAX 16
 #define SIM_HOSTS_MAX     64
@@ -41,16 +59,18 @@ struct sim_machine_config {
     size_t n_hosts;
     const struct sim_listener *listeners;
     size_t n_listeners;
-    const char *guest_bin_dir; /* must be one of the supervisor's paths */
-    const char *const *env;    /* "NAME=value" for all programs; NULL-terminated or NULL */
-    unsigned start_timeout_ms; /* until the listeners are there; 0: 10000 */
+    const char *guest_bin_dir;      /* must be one of the supervisor's paths */
+    const char *const *env;         /* "NAME=value" for all programs; NULL-terminated or NULL */
+    const struct sim_vm_config *vm; /* NULL: none is wanted */
+    unsigned start_timeout_ms;      /* until the listeners are there; 0: 10000 */
 };
 
 struct sim_machine {
     const struct sim_backend *backend;
     struct cmn_process *process;
-    int agent_fd;   /* connected stream to the agent; -1 when taken */
-    int console_fd; /* lines "actor: text" or "actor: \x1e{json}"; ends with the machine */
+    int agent_fd;        /* connected stream to the agent; -1 when taken */
+    int console_fd;      /* lines "actor: text" or "actor: \x1e{json}"; ends with the machine */
+    char accelerator[8]; /* of a virtual machine: "kvm" or "tcg"; else "" */
     size_t n_listeners;
     struct {
         char name[64];
@@ -69,7 +89,7 @@ struct sim_backend {
                 struct cmn_err *err);
 };
 
-/* "process"; NULL if there is no such backend. */
+/* "process", "vm" or "snp"; NULL if there is no such backend. */
 const struct sim_backend *sim_backend_find(const char *name);
 
 /* The fd of a listener, now the caller's; -1 if there is none of this name (any more). */

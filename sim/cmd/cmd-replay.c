@@ -155,28 +155,25 @@ static int print(const struct args *a, const json_t *verdict)
 }
 
 /* Files n together are one case. */
-static int judge(const struct args *a, struct cmn_env *env, char **files, int n, json_t **ret,
+static int judge(const struct args *a, struct sim_case *c, char **files, int n, json_t **ret,
                  struct cmn_err *err)
 {
-    struct sim_case *c = NULL;
-    int r = sim_case_new(env, &c, err);
+    int r = 0;
 
+    sim_case_reset(c);
     for (int i = 0; r >= 0 && i < n; i++)
         r = sim_case_path(c, files[i], err);
-    if (r >= 0)
-        r = sim_replay(c, &a->opts, ret, err);
-    sim_case_free(c);
-    return r;
+    return r < 0 ? r : sim_replay(c, &a->opts, ret, err);
 }
 
-static int summary(const struct args *a, struct cmn_env *env)
+static int summary(const struct args *a, struct sim_case *c)
 {
     int count[3] = {0}, status = SIM_EXIT_OK;
 
     for (int i = 0; i < a->n_files; i++) {
         auto_json json_t *v = NULL;
         struct cmn_err err = {0};
-        int r = judge(a, env, a->files + i, 1, &v, &err);
+        int r = judge(a, c, a->files + i, 1, &v, &err);
         int kind = r < 0 ? 2 : accepted(v) ? 0 : 1;
         static const char *const names[] = {"accepted", "refused", "undecided"};
         const char *code = cmn_json_str(v, "code");
@@ -209,6 +206,7 @@ int sim_cmd_replay(int argc, char **argv)
     struct cmn_err err = {0};
     auto_env struct cmn_env *env = NULL;
     auto_json json_t *verdict = NULL;
+    struct sim_case *c = NULL;
     char name[] = "cocobox replay";
 
     argv[0] = name;
@@ -217,13 +215,17 @@ int sim_cmd_replay(int argc, char **argv)
         return SIM_EXIT_USAGE;
     if (!a.n_files)
         return sim_cmd_usage("replay", "which bundle or files?");
-    if (cmn_env_new_system(&env, &err) < 0)
-        return SIM_EXIT_HOST;
-    if (a.summary)
-        return summary(&a, env);
-    int r = judge(&a, env, a.files, a.n_files, &verdict, &err);
+    int status = SIM_EXIT_HOST, r = cmn_env_new_system(&env, &err);
     if (r >= 0)
-        return print(&a, verdict);
-    (void)fprintf(stderr, "cocobox replay: %s\n", err.msg);
-    return r == -EINVAL ? SIM_EXIT_USAGE : SIM_EXIT_HOST;
+        r = sim_case_new(env, &c, &err);
+    if (r >= 0 && a.summary) {
+        status = summary(&a, c);
+    } else if (r >= 0) {
+        r = judge(&a, c, a.files, a.n_files, &verdict, &err);
+        status = r >= 0 ? print(&a, verdict) : r == -EINVAL ? SIM_EXIT_USAGE : SIM_EXIT_HOST;
+    }
+    if (r < 0)
+        (void)fprintf(stderr, "cocobox replay: %s\n", err.msg);
+    sim_case_free(c);
+    return status;
 }

@@ -1,4 +1,5 @@
 /* cmd-run.c - cocobox run FILE|FOLDER...: runs scenarios, one after the other or side by side. */
+#include "sim/backend/backend.h"
 #include "sim/cmd/kbs-admin.h"
 #include "sim/cmd/run-session.h"
 #include "sim/scenario/scenario.h"
@@ -12,6 +13,11 @@ enum {
     OPT_SEED = 256,
     OPT_CHECK,
     OPT_REPEAT,
+    OPT_BACKEND,
+    OPT_KERNEL,
+    OPT_GUEST_DIR,
+    OPT_KEEP,
+    OPT_BUNDLE,
     OPT_KBS,
     OPT_KBS_CERT,
     OPT_KBS_ADMIN_KEY,
@@ -37,7 +43,17 @@ static const struct argp_option options[] = {
     {"jobs", 'J', "N", 0, "Run up to N scenarios at once; each report is printed when it is whole",
      0},
     {"repeat", OPT_REPEAT, "N", 0, "Run the whole list N times", 0},
+    {"backend", OPT_BACKEND, "NAME", 0,
+     "Where guests live: process (namespaces, the default), vm (QEMU) or snp (QEMU on SEV-SNP "
+     "hardware)",
+     0},
+    {"keep", OPT_KEEP, NULL, 0,
+     "vm: after its flow the guest stays, with a shell (cocobox shell), until ^C", 0},
+    {"kernel", OPT_KERNEL, "DEB|DIR", 0, "vm: the guests' kernel instead of the distribution's", 0},
+    {"guest-dir", OPT_GUEST_DIR, "DIR", 0, "vm: files added to the guests' root, or put over it",
+     0},
     {"verbose", 'v', NULL, 0, "Show every event and the guest's log", 0},
+    {"bundle", OPT_BUNDLE, "DIR", 0, "Save each run in DIR/NAME, for cocobox replay", 0},
     {"check", OPT_CHECK, NULL, 0, "Only validate the files", 0},
     {"kbs", OPT_KBS, "URL", 0,
      "Somebody else's KBS in place of ours. Its resource policy is overwritten", 0},
@@ -77,6 +93,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case OPT_SEED:
         a->run.seed = arg;
         return 0;
+    case OPT_BUNDLE:
+        a->run.bundle = arg;
+        return 0;
     case OPT_KBS:
         a->run.kbs_url = arg;
         return 0;
@@ -88,6 +107,21 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case OPT_REPEAT:
         a->repeat = number(state, "repeat", arg, MAX_REPEAT);
+        return 0;
+    case OPT_BACKEND:
+        if (!sim_backend_find(arg))
+            argp_error(state, "there is no backend '%.32s': process, vm or snp", arg);
+        a->run.backend = arg;
+        a->run.vm.snp = strcmp(arg, "snp") == 0;
+        return 0;
+    case OPT_KEEP:
+        a->run.keep = true;
+        return 0;
+    case OPT_KERNEL:
+        a->run.vm.kernel = arg;
+        return 0;
+    case OPT_GUEST_DIR:
+        a->run.vm.guest_dir = arg;
         return 0;
     case OPT_CHECK:
         a->check = true;
@@ -227,6 +261,8 @@ int sim_cmd_run(int argc, char **argv)
     argp_err_exit_status = SIM_EXIT_USAGE;
     if (argp_parse(&argp, argc, argv, 0, NULL, &a))
         return SIM_EXIT_USAGE;
+    if (a.run.keep && (!a.run.backend || strcmp(a.run.backend, "process") == 0))
+        return sim_cmd_usage("run", "--keep needs --backend vm");
     if (check_files(&a, &files))
         status = a.check ? SIM_EXIT_OK : run_with_kbs(&a, &files);
     sim_strings_done(&files);

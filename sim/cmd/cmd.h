@@ -24,6 +24,7 @@ int sim_cmd_inspect(int argc, char **argv);
 int sim_cmd_lint(int argc, char **argv);
 int sim_cmd_replay(int argc, char **argv);
 int sim_cmd_bundle(int argc, char **argv);
+int sim_cmd_shell(int argc, char **argv);
 int sim_cmd_conformance(int argc, char **argv);
 
 /* args.c: --json, --help and a list of things. Anything but SIM_EXIT_OK: it has told why. */
@@ -49,18 +50,49 @@ char *sim_path_fixture_script(void);
 /* Folder of the scenarios that come with cocobox; NULL when there is none. */
 char *sim_path_scenarios(void);
 
+/* ---- vm-machine.c: what a run in the vm backend needs from this host ---- */
+
+struct sim_vm_opts {
+    const char *kernel;    /* of --kernel; NULL: the distribution's */
+    const char *guest_dir; /* of --guest-dir; NULL: none */
+    bool snp;              /* for a SEV-SNP processor: the host must have all it needs */
+};
+
+struct sim_vm_machine {
+    char *image_dir, *emulator;
+    char *firmware; /* of SEV-SNP guests, else NULL */
+    bool kvm;
+};
+
+/*
+ * Finds QEMU, makes the guest image if there is none of these programs yet (its progress goes to
+ * stderr), and tries KVM. host.tool-missing, host.guest-image,
+ * host.snp-missing.
+ */
+int sim_vm_machine_find(const char *cache_dir, const char *guest_bin_dir,
+                        const struct sim_vm_opts *opts, struct sim_vm_machine *ret,
+                        struct cmn_err *err) CMN_MUST_USE;
+void sim_vm_machine_done(struct sim_vm_machine *vm);
+
+/* The script of paths.c's kind that makes the image; NULL when there is none. */
+char *sim_path_image_script(void);
+
 /* ---- host-check.c ---- */
+
+/* A program in PATH, or where system programs are. */
+bool sim_host_find_program(const char *name, char *out, size_t cap);
 
 struct sim_host_check {
     const char *name; /* "user-namespaces", "kvm", ... */
     bool ok;
+    bool warn;   /* works, but see the hint */
     bool needed; /* nothing runs without it */
     const char *for_what;
     char found[256];
     char hint[384]; /* what to do when not ok */
 };
 
-enum { SIM_HOST_CHECKS = 12 };
+enum { SIM_HOST_CHECKS = 24 };
 
 /* Probes all; the caller is single-threaded. Returns how many. */
 size_t sim_host_check_all(struct sim_host_check out[SIM_HOST_CHECKS]);

@@ -19,6 +19,7 @@ static const struct command {
 } commands[] = {
     {"run", "run scenarios and compare with what they expect", sim_cmd_run},
     {"list", "validate and show scenarios", sim_cmd_list},
+    {"shell", "attach to a guest that was kept (run --backend vm --keep)", sim_cmd_shell},
     {"host", "check what this host can run (host check)", sim_cmd_host},
     {"image", "encrypt a container image (image encrypt)", sim_cmd_image},
     {"conformance", "compare a KBS with the protocol (conformance kbs)", sim_cmd_conformance},

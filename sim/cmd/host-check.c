@@ -2,6 +2,7 @@
 #include "common/proc/supervisor.h"
 #include "sim/cmd/cmd.h"
 #include "sim/cmd/kvm-probe.h"
+#include "sim/cmd/snp-host.h"
 
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -21,24 +22,6 @@ static void first_line(const char *path, char *out, size_t cap)
     if (cmn_file_read(path, 4096, &b, NULL) == 0 && b.len)
         (void)snprintf(out, cap, "%.*s", (int)strcspn((const char *)b.data, "\n"),
                        (const char *)b.data);
-}
-
-/* A program in PATH, or where system programs are. */
-static bool find_program(const char *name, char *out, size_t cap)
-{
-    const char *path = getenv("PATH");
-    auto_free char *all = NULL;
-    char *save = NULL;
-
-    if (asprintf(&all, "%s:/usr/sbin:/sbin:/usr/libexec", path ? path : "/usr/bin:/bin") < 0)
-        return false;
-    for (char *dir = strtok_r(all, ":", &save); dir; dir = strtok_r(NULL, ":", &save)) {
-        (void)snprintf(out, cap, "%s/%s", dir, name);
-        if (access(out, X_OK) == 0)
-            return true;
-    }
-    (void)snprintf(out, cap, "not found");
-    return false;
 }
 
 /* The real thing: a supervisor in namespaces of its own, started and ended. */
@@ -83,7 +66,7 @@ static struct sim_host_check program(const char *name, const char *file, bool ne
 {
     struct sim_host_check c = {.name = name, .needed = needed, .for_what = for_what};
 
-    c.ok = find_program(file, c.found, sizeof(c.found));
+    c.ok = sim_host_find_program(file, c.found, sizeof(c.found));
     if (!c.ok)
         (void)snprintf(c.hint, sizeof(c.hint), "%s", hint);
     return c;
@@ -92,8 +75,11 @@ static struct sim_host_check program(const char *name, const char *file, bool ne
 static struct sim_host_check check_kvm(void)
 {
     struct sim_host_check c = {.name = "kvm", .for_what = "fast guests of the vm backend"};
+    char emulator[4096];
 
     c.ok = sim_kvm_works(KVM_PROBE_MS, c.found, sizeof(c.found));
+    if (c.ok && sim_host_find_program("qemu-system-x86_64", emulator, sizeof(emulator)))
+        c.ok = sim_kvm_works_in_qemu(emulator, KVM_PROBE_MS, c.found, sizeof(c.found));
     if (!c.ok)
         (void)snprintf(
             c.hint, sizeof(c.hint),
@@ -128,16 +114,19 @@ static struct sim_host_check check_libvirt(void)
     return c;
 }
 
+/* All rows in one, as a scenario's need. */
 static struct sim_host_check check_snp(void)
 {
-    struct sim_host_check c = {.name = "snp", .for_what = "the snp backend: real hardware"};
-    char line[16];
+    struct sim_host_check rows[SIM_SNP_ROWS],
+        c = {.name = "snp", .for_what = "the snp backend: real hardware"};
+    const struct sim_host_check *missing =
+        sim_snp_host_missing(rows, sim_snp_host_check(&sim_snp_this_host, rows));
 
-    first_line("/sys/module/kvm_amd/parameters/sev_snp", line, sizeof(line));
-    c.ok = line[0] == 'Y' || line[0] == '1';
-    (void)snprintf(c.found, sizeof(c.found), "kvm_amd sev_snp: %s", line[0] ? line : "absent");
-    if (!c.ok)
-        (void)snprintf(c.hint, sizeof(c.hint), "only an AMD EPYC host with SEV-SNP enabled has it");
+    c.ok = !missing;
+    (void)snprintf(c.found, sizeof(c.found), "%.200s",
+                   missing ? missing->found : "all that SNP guests need");
+    if (missing)
+        (void)snprintf(c.hint, sizeof(c.hint), "%.380s", missing->hint);
     return c;
 }
 
@@ -157,8 +146,7 @@ size_t sim_host_check_all(struct sim_host_check out[SIM_HOST_CHECKS])
                        "install qemu-system-x86 (Fedora: qemu-kvm)");
     out[n++] = check_libvirt();
     out[n++] = program("tpm", "swtpm", false, "scenarios with a vTPM", "install swtpm");
-    out[n++] = check_snp();
-    return n;
+    return n + sim_snp_host_check(&sim_snp_this_host, out + n);
 }
 
 bool sim_host_has(const char *need, char *why, size_t cap)

@@ -130,3 +130,77 @@ bool sim_kvm_works(unsigned timeout_ms, char *found, size_t cap)
 }
 
 #endif
+
+/* ---- with QEMU ---- */
+
+enum { SECTOR_BYTES = 512, EXIT_CODE = 0x10, SECTOR_FD = 3 };
+
+/* A floppy's boot sector: mov dx, 0xf4; mov al, EXIT_CODE; out dx, al; hlt. */
+static int boot_sector(void)
+{
+    uint8_t sector[SECTOR_BYTES] = {0xba, 0xf4, 0x00, 0xb0, EXIT_CODE, 0xee, 0xf4};
+    int fd = memfd_create("sector", 0);
+
+    sector[SECTOR_BYTES - 2] = 0x55;
+    sector[SECTOR_BYTES - 1] = 0xaa;
+    if (fd >= 0 && cmn_fd_write_all(fd, sector, sizeof(sector)) < 0) {
+        (void)close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+static void exec_qemu(const char *emulator, int sector)
+{
+    const char *const argv[] = {emulator,
+                                "-machine",
+                                "pc,accel=kvm",
+                                "-cpu",
+                                "host",
+                                "-m",
+                                "16",
+                                "-nodefaults",
+                                "-no-user-config",
+                                "-display",
+                                "none",
+                                "-no-reboot",
+                                "-device",
+                                "isa-debug-exit,iobase=0xf4,iosize=1",
+                                "-drive",
+                                "file=/proc/self/fd/3,format=raw,if=floppy,readonly=on",
+                                NULL};
+    char *const env[] = {NULL};
+    int null = open("/dev/null", O_RDWR);
+
+    if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0)
+        _exit(126);
+    if (sector != SECTOR_FD && dup2(sector, SECTOR_FD) < 0)
+        _exit(126);
+    (void)execve(emulator, (char *const *)(uintptr_t)argv, env);
+    _exit(127);
+}
+
+bool sim_kvm_works_in_qemu(const char *emulator, unsigned timeout_ms, char *found, size_t cap)
+{
+    int status = 0;
+    auto_close int sector = boot_sector();
+
+    pid_t pid = sector < 0 ? -1 : fork();
+    if (pid < 0) {
+        (void)snprintf(found, cap, "no process for the probe: %s", strerror(errno));
+        return false;
+    }
+    if (pid == 0)
+        exec_qemu(emulator, sector);
+    int r = wait_child(pid, timeout_ms, &status);
+    bool works = r == 0 && WIFEXITED(status) && WEXITSTATUS(status) == (EXIT_CODE << 1 | 1);
+    if (works)
+        (void)snprintf(found, cap, "a guest in QEMU ran and ended itself");
+    else if (r < 0)
+        (void)snprintf(found, cap, "QEMU with KVM hangs (no end after %u ms)", timeout_ms);
+    else if (WIFSIGNALED(status))
+        (void)snprintf(found, cap, "QEMU with KVM is killed by signal %d", WTERMSIG(status));
+    else
+        (void)snprintf(found, cap, "QEMU with KVM ends with %d", WEXITSTATUS(status));
+    return works;
+}

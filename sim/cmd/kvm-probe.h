@@ -11,4 +11,10 @@
  */
 bool sim_kvm_works(unsigned timeout_ms, char *found, size_t cap);
 
+/*
+ * The same with QEMU, which asks more of KVM (here and there a nested KVM runs the one instruction
+ * and makes QEMU abort): a boot sector that ends the machine. emulator: absolute path.
+ */
+bool sim_kvm_works_in_qemu(const char *emulator, unsigned timeout_ms, char *found, size_t cap);
+
 #endif

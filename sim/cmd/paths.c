@@ -93,6 +93,14 @@ char *sim_path_fixture_script(void)
     return pick("COCOBOX_FIXTURE_SCRIPT", places, CMN_ARRAY_SIZE(places));
 }
 
+char *sim_path_image_script(void)
+{
+    static const char *const places[] = {COCOBOX_SOURCE_ROOT "/scripts/build-guest-image",
+                                         "../libexec/cocobox/build-guest-image"};
+
+    return pick("COCOBOX_IMAGE_SCRIPT", places, CMN_ARRAY_SIZE(places));
+}
+
 char *sim_path_scenarios(void)
 {
     static const char *const places[] = {COCOBOX_SOURCE_ROOT "/scenarios",

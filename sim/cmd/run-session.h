@@ -16,14 +16,19 @@ enum run_result { RUN_PASSED, RUN_FAILED, RUN_ERROR, RUN_SKIPPED, RUN_INTERRUPTE
 
 struct run_opts {
     bool json, verbose;
-    const char *seed; /* NULL: the system's randomness and clock */
+    const char *backend; /* NULL: process */
+    bool keep;           /* the guest stays after its flow, until a signal */
+    struct sim_vm_opts vm;
+    const char *seed;   /* NULL: the system's randomness and clock */
+    const char *bundle; /* folder for one bundle for each scenario; NULL: none */
     const char *kbs_url, *kbs_ca_pem, *kbs_admin_bearer; /* somebody else's KBS, see run.h */
 };
 
 struct run_session {
     struct run_opts opts;
     char *cache_dir, *guest_dir, *script;
-    int stop_fd; /* readable after a signal; never read */
+    struct sim_vm_machine vm; /* of backend vm */
+    int stop_fd;              /* readable after a signal; never read */
 };
 
 int run_session_open(const struct run_opts *opts, struct run_session *ret,

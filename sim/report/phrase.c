@@ -27,7 +27,16 @@ static void launch(const struct sim_report *rep, const struct sim_event *e, char
 
 static void machine(const struct sim_report *rep, const struct sim_event *e, char *out, size_t cap)
 {
+    const char *accelerator = cmn_json_str(e->details, "accelerator");
+
     (void)rep;
+    if (accelerator) {
+        (void)snprintf(
+            out, cap,
+            "guest in QEMU, %s (backend %s); no network, it reaches KBS and registry only",
+            strcmp(accelerator, "kvm") == 0 ? "on KVM" : "emulated (TCG)", str(e, "backend"));
+        return;
+    }
     (void)snprintf(
         out, cap,
         "guest in fresh namespaces (backend %s, ids %s); it reaches KBS and registry only",
@@ -69,6 +78,21 @@ static void ended(const struct sim_report *rep, const struct sim_event *e, char 
                    num(e, "exit_code"));
 }
 
+static void kept(const struct sim_report *rep, const struct sim_event *e, char *out, size_t cap)
+{
+    (void)rep;
+    (void)e;
+    (void)snprintf(out, cap, "the guest stays until ^C; attach to it with: cocobox shell");
+}
+
+static void launch_hardware(const struct sim_report *rep, const struct sim_event *e, char *out,
+                            size_t cap)
+{
+    (void)rep;
+    (void)snprintf(out, cap, "the processor measures the launch, HOST_DATA %.12s... (initdata)",
+                   str(e, "host_data"));
+}
+
 static void gone(const struct sim_report *rep, const struct sim_event *e, char *out, size_t cap)
 {
     (void)rep;
@@ -100,6 +124,8 @@ static const struct {
     {"kbs", "kbs.resource", released},
     {"adaptor", "agent.create-container", pulled},
     {"adaptor", "container.exit", ended},
+    {"cocobox", "launch.hardware", launch_hardware},
+    {"cocobox", "run.kept", kept},
     {"adaptor", "machine.stop", gone},
 };
 

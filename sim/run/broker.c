@@ -126,6 +126,21 @@ static int test_roots(struct sim_run *run, struct cmn_buf *ret, struct cmn_err *
     return r;
 }
 
+/* cocobox run --bundle: what the broker was asked and what it judged by. */
+static int capture(struct sim_run *run, const struct cmn_buf *roots, const struct cmn_buf *crl,
+                   struct cmn_err *err)
+{
+    const char *dir = run->opts->bundle_dir;
+    auto_free char *path = NULL;
+    int r = cmn_mkdir_p(dir, 0700, err);
+
+    if (r == 0)
+        r = kbs_capture_to_dir(run->kbs, dir, cmn_buf_bytes(roots), err);
+    if (r == 0 && crl->len && asprintf(&path, "%s/crl.der", dir) >= 0)
+        r = cmn_file_write(path, crl->data, crl->len, 0600, err);
+    return r < 0 ? cmn_err_wrap(err, r, "--bundle") : 0;
+}
+
 static int new_kbs(struct sim_run *run, struct cmn_err *err)
 {
     const struct sim_verifier_spec *v = &run->plan->verifier;
@@ -134,7 +149,7 @@ static int new_kbs(struct sim_run *run, struct cmn_err *err)
     char url[64] = "http://127.0.0.1:1"; /* nobody listens there */
     const struct kbs_vcek_source kds = {.kds_url = url};
     struct cmn_bytes crls[1];
-    struct kbs_config config = {.trust_amd = v->trust_amd,
+    struct kbs_config config = {.trust_amd = v->trust_amd || sim_run_is_snp(run),
                                 .era = run->plan->era,
                                 .policy_set = run->plan->policy_set,
                                 .strict = run->plan->strict,
@@ -159,6 +174,8 @@ static int new_kbs(struct sim_run *run, struct cmn_err *err)
         r = kbs_new(env, &config, &run->kbs, err);
     if (r == 0)
         kbs_set_observer(run->kbs, on_kbs, run);
+    if (r == 0 && run->opts->bundle_dir)
+        r = capture(run, &roots, &crl, err);
     return r;
 }
 

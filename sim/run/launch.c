@@ -1,7 +1,7 @@
 /*
- * launch.c - the launch as the PSP sees it. In the process backend no firmware or kernel is loaded,
- * so what is measured is what makes this guest this guest: its command line and shape, and its
- * programs.
+ * launch.c - the launch as the PSP sees it. No firmware is loaded, so what is measured is what
+ * makes this guest this guest: its command line and shape, its programs and, in the vm backend,
+ * kernel and initramfs.
  */
 #include "common/enc/enc.h"
 #include "kbs-lite/lib/era.h"
@@ -19,6 +19,7 @@ enum { PAGE = 4096 };
 
 #define GPA_SHAPE    0x100000u
 #define GPA_PROGRAMS 0x101000u
+#define GPA_BOOT     0x102000u
 
 static int measure(struct sim_run *run, const struct sim_guest_spec *g, struct ftee_psp *psp,
                    struct cmn_err *err)
@@ -34,7 +35,12 @@ static int measure(struct sim_run *run, const struct sim_guest_spec *g, struct f
         return r;
     memset(page, 0, sizeof(page));
     (void)snprintf((char *)page, PAGE, "programs=%s\n", hex);
-    return ftee_psp_launch_update(psp, FTEE_PAGE_NORMAL, GPA_PROGRAMS, page, err);
+    r = ftee_psp_launch_update(psp, FTEE_PAGE_NORMAL, GPA_PROGRAMS, page, err);
+    if (r < 0 || !run->vm_boot)
+        return r;
+    memset(page, 0, sizeof(page));
+    (void)snprintf((char *)page, PAGE, "%s", run->vm_boot);
+    return ftee_psp_launch_update(psp, FTEE_PAGE_NORMAL, GPA_BOOT, page, err);
 }
 
 /* The guest on the machine of its scenario, launched but for its finish. */
@@ -154,6 +160,13 @@ static void tell(struct sim_run *run)
     auto_free char *host_data = cmn_hex(run->initdata.host_data, 32);
     auto_free char *measurement = NULL;
 
+    if (sim_run_is_snp(run)) {
+        sim_run_emit(run, SIM_PHASE_CREATE_PEER_POD, "cocobox", "launch.hardware", SIM_OK,
+                     CMN_REASON_NONE, "the processor measures the launch",
+                     json_pack("{s:s, s:s, s:s?}", "tee", "snp", "cmdline", g->cmdline, "host_data",
+                               host_data));
+        return;
+    }
     if (!run->psp) {
         sim_run_emit(run, SIM_PHASE_CREATE_PEER_POD, "cocobox", "launch", SIM_OK, CMN_REASON_NONE,
                      "no TEE: the attestation agent falls back to sample evidence",
@@ -175,7 +188,9 @@ int sim_run_launch(struct sim_run *run, struct cmn_err *err)
 
     if (r == 0)
         r = make_initdata(run, err);
-    if (r == 0 && g->tee == SIM_TEE_SNP) {
+    if (r == 0 && sim_run_is_vm(run))
+        r = sim_run_vm_boot(run, err);
+    if (r == 0 && g->tee == SIM_TEE_SNP && !sim_run_is_snp(run)) {
         r = sim_run_programs_digest(run, run->programs, err);
         if (r == 0)
             r = open_ca(run, g->product, &run->ca, err);
@@ -198,6 +213,11 @@ int sim_run_reference_values(struct sim_run *run, json_t **ret, struct cmn_err *
     uint8_t digest[48];
     int r = 0;
 
+    if (sim_run_is_snp(run))
+        return cmn_err_set(
+            err, ENOTSUP,
+            "reference values for a real processor are not computed here: name them in "
+            "a file (kbs.reference_values)");
     if (g->tee != SIM_TEE_SNP || !run->ca)
         return cmn_err_set(err, ENOTSUP, "reference values can be computed for tee snp only");
     if (g->product != run->plan->guest.product)

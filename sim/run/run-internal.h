@@ -41,6 +41,7 @@ struct sim_run {
     struct ftee_psp *psp;
     struct sim_initdata initdata;
     uint8_t programs[32]; /* hash over the guest's programs */
+    char *vm_boot;        /* backend vm: what is booted, as text for the launch; else NULL */
     char sandbox_id[65];
     char seed[65]; /* for the guest, "" without one */
 
@@ -109,6 +110,19 @@ int sim_run_reference_values(struct sim_run *run, json_t **ret, struct cmn_err *
 /* programs.c: one digest over the guest's programs, which the launch measures */
 int sim_run_programs_digest(struct sim_run *run, uint8_t digest[32],
                             struct cmn_err *err) CMN_MUST_USE;
+
+/* vm.c: what only the vm backend needs */
+bool sim_run_is_vm(const struct sim_run *run);  /* a virtual machine: backends vm and snp */
+bool sim_run_is_snp(const struct sim_run *run); /* on a real processor: no software PSP */
+/* run->vm_boot: digests of kernel and initramfs, from the image's manifest. */
+int sim_run_vm_boot(struct sim_run *run, struct cmn_err *err) CMN_MUST_USE;
+struct sim_run_vm_parts {
+    struct sim_vm_config config; /* borrows the texts */
+    char *cmdline, *caps_file, *host_data;
+};
+int sim_run_vm_parts(const struct sim_run *run, struct sim_run_vm_parts *ret,
+                     struct cmn_err *err) CMN_MUST_USE;
+void sim_run_vm_parts_done(struct sim_run_vm_parts *parts);
 
 /* images.c: fixtures, encrypted variants, registry content; image keys into the broker */
 int sim_run_images(struct sim_run *run, struct cmn_err *err) CMN_MUST_USE;

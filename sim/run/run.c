@@ -1,6 +1,7 @@
 /* run.c - one run from plan to verdict, in upstream's order; see run.h. */
 #include "sim/run/run-internal.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -198,9 +199,10 @@ static int create_peer_pod(struct sim_run *run, struct cmn_err *err)
     if (r < 0)
         return r;
     done(run, SIM_PHASE_CREATE_PEER_POD, "machine",
-         json_pack("{s:s, s:s, s:i}", "backend", run->machine->backend->name, "id_mode",
+         json_pack("{s:s, s:s, s:i, s:s*}", "backend", run->machine->backend->name, "id_mode",
                    cmn_id_mode_name(cmn_supervisor_id_mode(run->sup)), "ids",
-                   (int)cmn_supervisor_id_count(run->sup)));
+                   (int)cmn_supervisor_id_count(run->sup), "accelerator",
+                   run->machine->accelerator[0] ? run->machine->accelerator : NULL));
     return 0;
 }
 
@@ -236,6 +238,7 @@ static void free_rest(struct sim_run *run)
     ftee_psp_free(run->psp);
     ftee_ca_free(run->ca);
     sim_initdata_done(&run->initdata);
+    free(run->vm_boot);
     json_decref(run->first_evidence);
     sim_event_free(run->cause);
     for (size_t i = 0; run->outputs && i < run->plan->pod.n_containers; i++)
@@ -246,9 +249,23 @@ static void free_rest(struct sim_run *run)
     (void)pthread_mutex_destroy(&run->lock);
 }
 
+/* The guest as the flow left it, until a signal; then the run ends as it would have. */
+static void keep(struct sim_run *run)
+{
+    struct pollfd fds[2] = {{run->opts->stop_fd, POLLIN, 0},
+                            {sim_machine_fd(run->machine), POLLIN, 0}};
+
+    sim_run_watch_stop(run); /* no deadline any more */
+    sim_run_emit(run, SIM_PHASE_TEARDOWN, "cocobox", "run.kept", SIM_OK, CMN_REASON_NONE,
+                 "the guest stays until a signal (^C): cocobox shell", NULL);
+    while (poll(fds, 2, -1) < 0 && errno == EINTR)
+        ;
+}
+
 static int run_all(struct sim_run *run, struct sim_verdict *ret, struct cmn_err *err)
 {
-    const char *const paths[] = {run->opts->guest_bin_dir, NULL};
+    const char *const paths[] = {run->opts->guest_bin_dir,
+                                 run->opts->vm ? run->opts->vm->image_dir : NULL, NULL};
     struct failure f = {0};
     struct cmn_err left = {0};
     int r = cmn_supervisor_start(&(struct cmn_supervisor_opts){.paths = paths}, &run->sup, err);
@@ -258,6 +275,8 @@ static int run_all(struct sim_run *run, struct sim_verdict *ret, struct cmn_err 
     r = create_peer_pod(run, err);
     if (r == 0) {
         flow(run, &f);
+        if (run->opts->keep && run->opts->stop_fd >= 0)
+            keep(run);
     } else if (err && err->reason == CMN_REASON_PSP_COMMAND_REFUSED) {
         /* the firmware's verdict on this guest, and no fault of the host */
         (void)fail(&f, SIM_PHASE_CREATE_PEER_POD, "psp.launch", err);

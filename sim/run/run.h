@@ -19,16 +19,26 @@
 #include "sim/event/event.h"
 #include "sim/scenario/plan.h"
 
+struct sim_run_vm {           /* for backends "vm" and "snp" */
+    const char *image_dir;    /* as scripts/build-guest-image makes it */
+    const char *emulator;     /* absolute path of QEMU */
+    bool kvm;                 /* known to work */
+    const char *snp_firmware; /* of backend "snp": an AmdSev OVMF; else NULL */
+};
+
 struct sim_run_opts {
-    struct cmn_env *env;   /* seeded: the run repeats byte for byte */
-    const char *backend;   /* NULL: "process" */
+    struct cmn_env *env; /* seeded: the run repeats byte for byte */
+    const char *backend; /* NULL: "process" */
+    const struct sim_run_vm *vm;
     const char *cache_dir; /* keeps the test chain and image fixtures */
     const char *guest_bin_dir;
     const char *fixture_script; /* makes a missing image fixture: SCRIPT NAME FOLDER; NULL: none */
     const char *kbs_url;    /* somebody else's KBS, in place of the run's own; NULL: the run's */
     const char *kbs_ca_pem; /* trusted for it beside the system's, NULL: none */
     const char *kbs_admin_bearer; /* admin token for it, NULL: it asks for none */
-    int stop_fd;                  /* readable: stop the run (signalfd); -1: none. It is not read */
+    bool keep; /* backend vm: after the flow the guest stays, with a shell, until stop_fd */
+    const char *bundle_dir; /* what cocobox replay needs goes there; NULL: nothing is written */
+    int stop_fd;            /* readable: stop the run (signalfd); -1: none. It is not read */
     sim_bus_subscriber *on_event;
     /* The workload's output as it comes. NULL: none. */
     void (*on_output)(void *ctx, const char *container, enum sim_stream stream,

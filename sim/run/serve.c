@@ -95,7 +95,15 @@ int sim_run_machine(struct sim_run *run, struct cmn_err *err)
         .guest_bin_dir = run->opts->guest_bin_dir,
         .env = env,
     };
-    return backend->start(backend, run->sup, &config, &run->machine, err);
+    if (!sim_run_is_vm(run))
+        return backend->start(backend, run->sup, &config, &run->machine, err);
+    struct sim_run_vm_parts vm = {0};
+    int r = sim_run_vm_parts(run, &vm, err);
+    config.vm = &vm.config;
+    if (r == 0)
+        r = backend->start(backend, run->sup, &config, &run->machine, err);
+    sim_run_vm_parts_done(&vm);
+    return r;
 }
 
 /* ---- servers ---- */

@@ -41,7 +41,9 @@ static void check_answers(const struct cmn_buf *all)
     for (size_t at = 0; at < all->len; at += SNP_PSP_HEADER_BYTES + f.body_len + f.certs_len) {
         FUZZ_CHECK(all->len - at >= SNP_PSP_HEADER_BYTES);
         FUZZ_CHECK(snp_psp_frame_decode(all->data + at, &f, NULL) == 0);
-        FUZZ_CHECK(f.type == SNP_MSG_REPORT_RSP && f.body_len == SNP_REPORT_RSP_BYTES);
+        FUZZ_CHECK(f.type == SNP_MSG_KEY_RSP
+                       ? f.body_len == SNP_KEY_RSP_BYTES
+                       : f.type == SNP_MSG_REPORT_RSP && f.body_len == SNP_REPORT_RSP_BYTES);
         FUZZ_CHECK(all->len - at - SNP_PSP_HEADER_BYTES >= (size_t)f.body_len + f.certs_len);
     }
 }

@@ -14,10 +14,11 @@
 #include "kbs-lite/snp-verify.h"
 
 struct kbs_offline_input {
-    const char *tee;               /* "snp" or "sample" */
-    const json_t *evidence;        /* or, for snp, a raw report: */
-    struct cmn_bytes report;       /* 1184 bytes */
-    const struct snp_certs *certs; /* beside it; NULL: none came along */
+    const char *tee;         /* "snp" or "sample" */
+    const json_t *evidence;  /* or, for snp, a raw report: */
+    struct cmn_bytes report; /* 1184 bytes */
+    const struct snp_certs
+        *certs; /* beside it; with evidence: where a missing VCEK is looked for */
 
     const struct kbs_roots *roots;
     struct kbs_crls *crls;   /* NULL: none */

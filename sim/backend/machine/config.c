@@ -95,10 +95,9 @@ static void add(struct machine_config *config, char tag, const char *data, size_
     }
 }
 
-void machine_config_read(struct machine_config *config)
+void machine_config_parse(struct machine_config *config, const char *data, size_t len)
 {
-    size_t len = 0;
-    const char *p = read_all(&len); /* lives as long as the program */
+    const char *p = data;
 
     for (const char *end = p + len; p < end;) {
         uint32_t n;
@@ -114,4 +113,12 @@ void machine_config_read(struct machine_config *config)
     }
     if (!config->hostname)
         config->hostname = text("podvm", 5);
+}
+
+void machine_config_read(struct machine_config *config)
+{
+    size_t len = 0;
+    const char *data = read_all(&len); /* lives as long as the program */
+
+    machine_config_parse(config, data, len);
 }

@@ -37,24 +37,6 @@ static void send_listeners(const struct machine_config *config, const int *fds)
         machine_die(-r, "hand the listeners out");
 }
 
-static void exec_init(const struct machine_config *config)
-{
-    char path[] = "PATH=" MACHINE_BIN_DIR ":/usr/sbin:/usr/bin:/sbin:/bin", home[] = "HOME=/root";
-    char program[] = MACHINE_BIN_DIR "/cocobox-init", option[] = "--agent-fd", fd[] = "3";
-    char *argv[] = {program, option, fd, NULL};
-    char *env[MACHINE_ENV_MAX + 3];
-    size_t n = 0;
-
-    env[n++] = path;
-    env[n++] = home;
-    for (size_t i = 0; i < config->n_env; i++)
-        env[n++] = config->env[i];
-    env[n] = NULL;
-    (void)execve(program, argv, env);
-    (void)fprintf(stderr, "cocobox-machine: cannot execute %s: %s\n", program, strerror(errno));
-    _exit(127);
-}
-
 void machine_guest_run(const struct machine_config *config)
 {
     int fds[MACHINE_LISTENERS_MAX];
@@ -67,6 +49,5 @@ void machine_guest_run(const struct machine_config *config)
     /* of all that is open only the agent's stream stays, as fd 3 */
     if (dup2(MACHINE_AGENT_FD, 3) < 0 || syscall(SYS_close_range, 4u, ~0u, 0u) < 0)
         _exit(1);
-    exec_init(config);
-    _exit(1);
+    machine_exec_init(config);
 }

@@ -9,8 +9,10 @@
 #ifndef SIM_MACHINE_H
 #define SIM_MACHINE_H
 
+#include <limits.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 enum { MACHINE_ANSWER_FD = 3, MACHINE_CONFIG_FD, MACHINE_AGENT_FD, MACHINE_BIN_FD };
 
@@ -36,7 +38,7 @@ enum machine_tag {
 
 struct machine_answer { /* with the listeners' fds in the order of their records if r is 0 */
     int32_t r;          /* 0 or -errno */
-    char step[252];     /* what failed */
+    char step[252]; /* what failed; if nothing did, what the guest runs on: "kvm", "tcg" or "" */
 };
 
 struct machine_blob {
@@ -66,11 +68,27 @@ struct machine_config {
 void machine_die(int e, const char *fmt, ...) __attribute__((noreturn, format(printf, 2, 3)));
 
 void machine_config_read(struct machine_config *config);
+/* data must live as long as config. */
+void machine_config_parse(struct machine_config *config, const char *data, size_t len);
 /* In a mount namespace of the machine's own: everything under MACHINE_NEW_ROOT. */
 void machine_root_build(const struct machine_config *config, int bin_tree);
+/*
+ * files.c: what is the same in every machine. Paths are the guest's; machine_root, which each
+ * program defines, comes before them ("" inside a guest).
+ */
+extern const char machine_root[];
+void machine_path_in_root(char out[static PATH_MAX], const char *path);
+void machine_make_dir(const char *path, mode_t mode);
+void machine_make_link(const char *target, const char *path);
+void machine_write_file(const char *path, const char *data, size_t len);
+void machine_write_text(const char *path, const char *s);
+/* /etc and /run, with the initdata. */
+void machine_files_build(const struct machine_config *config);
 /* Runs in the guest's namespaces: root switch, network, listeners, exec of the guest's init. */
 void machine_guest_run(const struct machine_config *config) __attribute__((noreturn));
 /* Brings lo up, makes the sockets and fills fds. */
 void machine_net_setup(const struct machine_config *config, int *fds);
+/* Becomes the guest's init, with the configured environment and its agent's stream at fd 3. */
+void machine_exec_init(const struct machine_config *config) __attribute__((noreturn));
 
 #endif

@@ -26,6 +26,8 @@ enum {
         CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWUTS | CLONE_NEWIPC
 };
 
+const char machine_root[] = MACHINE_NEW_ROOT;
+
 void machine_die(int e, const char *fmt, ...)
 {
     struct machine_answer answer = {.r = -e};

@@ -84,12 +84,11 @@ static struct cmn_bytes trim(struct cmn_bytes text)
 json_t *insp_text(struct insp *in, struct cmn_bytes text)
 {
     static json_t *(*const kinds[])(struct insp *, struct cmn_bytes) = {
-        insp_pem,
         insp_jws,
         insp_rego,
         insp_toml,
     };
-    json_t *found = NULL;
+    json_t *found = insp_pem(in, text); /* each block is a thing of its own */
     auto_json json_t *json = NULL;
 
     if (!found && cmn_json_load(text, CMN_JSON_MAX_DEPTH, &json, NULL) == 0)

@@ -315,7 +315,7 @@ json_t *insp_report(struct insp *in, struct cmn_bytes data)
     json_t *doc;
 
     if (data.len == SNP_REPORT_BYTES && le32(data.data) >= 1 && le32(data.data) <= 255)
-        return view_report(data.data);
+        return in->emit ? sim_view_new("snp-report", "a report") : view_report(data.data);
     /* struct snp_report_resp of linux/sev-guest.h: status, size, 24 reserved, report */
     if (data.len >= 32 + SNP_REPORT_BYTES && le32(data.data) == 0 &&
         le32(data.data + 4) == SNP_REPORT_BYTES && looks_like_report(data.data + 32)) {

@@ -28,13 +28,13 @@ int sim_case_new(struct cmn_env *env, struct sim_case **ret, struct cmn_err *err
     return 0;
 }
 
-void sim_case_free(struct sim_case *c)
+void sim_case_reset(struct sim_case *c)
 {
-    if (!c)
-        return;
-    kbs_cache_free(c->cache);
+    struct sim_case kept = {.env = c->env, .cache = c->cache, .amd = c->amd};
+
     json_decref(c->evidence);
     json_decref(c->request);
+    json_decref(c->exchange);
     json_decref(c->references);
     json_decref(c->info);
     json_decref(c->token);
@@ -46,6 +46,16 @@ void sim_case_free(struct sim_case *c)
     free(c->attestation_policy);
     free(c->resource_policy);
     free(c->initdata);
+    *c = kept;
+}
+
+void sim_case_free(struct sim_case *c)
+{
+    if (!c)
+        return;
+    sim_case_reset(c);
+    kbs_cache_free(c->cache);
+    kbs_roots_free(c->amd);
     cmn_env_unref(c->env);
     free(c);
 }
@@ -88,16 +98,16 @@ static void keep_request(struct sim_case *c, json_t *request, const char *tee)
     const json_t *wrapped = json_object_get(request, "tee-evidence");
     json_t *evidence = json_object_get(wrapped, "primary_evidence");
 
-    if (!evidence)
-        return;
     set_json(&c->request, json_incref(request));
-    keep_evidence(c, tee && *tee ? tee : tee_of(evidence), json_incref(evidence));
+    if (evidence)
+        keep_evidence(c, tee && *tee ? tee : tee_of(evidence), json_incref(evidence));
 }
 
 static void keep_exchange(struct sim_case *c, const json_t *json)
 {
     const char *path = cmn_json_str(json, "path"), *nonce = cmn_json_str(json, "session-nonce");
 
+    set_json(&c->exchange, json_incref((json_t *)json));
     if (!path || strcmp(path, "attest") != 0)
         return;
     keep_request(c, json_object_get(json, "request"), cmn_json_str(json, "tee"));

@@ -13,6 +13,8 @@ struct sim_case {
     char tee[24];             /* "" = not known */
     json_t *evidence;         /* the last that was seen */
     json_t *request;          /* the attest request it came in, or NULL */
+    json_t *exchange;         /* the last one with the KBS that was captured, or NULL */
+    struct kbs_roots *amd;    /* made when first wanted */
     char session_nonce[64];   /* what the KBS expected; "" = not known */
     struct cmn_buf report;    /* raw, when there is no evidence */
     struct snp_certs certs;   /* loose ones, one of each kind */

@@ -23,6 +23,8 @@ struct sim_case;
 
 int sim_case_new(struct cmn_env *env, struct sim_case **ret, struct cmn_err *err) CMN_MUST_USE;
 void sim_case_free(struct sim_case *c); /* NULL ok */
+/* Forgets the files; keeps what makes the next case of the same processors faster. */
+void sim_case_reset(struct sim_case *c);
 /* Files of unknown kinds are left aside. -ENOENT ...: cannot be read. */
 int sim_case_path(struct sim_case *c, const char *path, struct cmn_err *err) CMN_MUST_USE;
 void sim_case_bytes(struct sim_case *c, struct cmn_bytes data);

@@ -2,6 +2,7 @@
 #include "kbs-lite/lib/policy-set.h"
 #include "sim/diagnose/reference-values.h"
 #include "sim/diagnose/replay/replay-internal.h"
+#include "sim/diagnose/why/why.h"
 
 #include <openssl/x509.h>
 #include <stdio.h>
@@ -81,8 +82,8 @@ static int open_roots(struct replay *p, struct cmn_err *err)
     }
     if (r >= 0 && !amd && !pem.len)
         r = cmn_err_set(err, EINVAL, "--root %.64s: no ARK and ASK are among the files", p->root);
-    if (r >= 0)
-        r = kbs_roots_new(p->c->env, amd, pem, &p->roots, err);
+    if (r >= 0 && (!amd || !p->c->amd))
+        r = kbs_roots_new(p->c->env, amd, pem, amd ? &p->c->amd : &p->roots, err);
     if (r >= 0)
         r = kbs_crls_new(p->c->env, &p->crls, err);
     for (size_t i = 0; r >= 0 && i < p->c->n_crls; i++)
@@ -241,8 +242,8 @@ static int judge(struct replay *p, struct cmn_err *err)
         .tee = p->c->tee,
         .evidence = p->c->evidence,
         .report = cmn_buf_bytes(&p->c->report),
-        .certs = p->c->evidence || !p->c->certs.n ? NULL : &p->c->certs,
-        .roots = p->roots,
+        .certs = p->c->certs.n ? &p->c->certs : NULL,
+        .roots = p->roots ? p->roots : p->c->amd,
         .crls = p->crls,
         .cache = p->c->cache,
         .now = p->at,
@@ -276,15 +277,49 @@ static int judge(struct replay *p, struct cmn_err *err)
     return r < 0 ? r : 0;
 }
 
+/* What was refused before any evidence was looked at, as the KBS answered it then. */
+static bool refused_before(const struct sim_case *c, enum cmn_reason *ret_reason,
+                           struct sim_why_finding *ret_line)
+{
+    const json_t *x = c->exchange, *answer = json_object_get(x, "answer");
+    const char *detail = cmn_json_str(answer, "detail"), *path = cmn_json_str(x, "path");
+    struct sim_why *w = NULL;
+
+    if (!x || !path || cmn_json_int(x, "status", 200) < 400)
+        return false;
+    if (strcmp(path, "attest") == 0) {
+        bool cookie = json_is_true(json_object_get(x, "cookie"));
+        if (json_is_true(json_object_get(x, "session")))
+            return false;
+        *ret_reason = cookie ? CMN_REASON_RCAR_SESSION_UNKNOWN : CMN_REASON_RCAR_COOKIE_MISSING;
+        (void)strcpy(ret_line->text, cookie ? "session not found" : "cookie not found");
+        return json_object_get(x, "session") != NULL;
+    }
+    if (!detail || sim_why_new(&w, NULL) < 0)
+        return false;
+    sim_why_feed(w, detail, strlen(detail));
+    bool found = sim_why_finish(w, ret_line, 1) > 0;
+    sim_why_free(w);
+    *ret_reason = ret_line->reason;
+    /* the request itself tells these two apart: the answer does not */
+    const char *tee = cmn_json_str(json_object_get(x, "request"), "tee");
+    if (found && *ret_reason == CMN_REASON_RCAR_REQUEST_MALFORMED && tee)
+        *ret_reason = CMN_REASON_RCAR_TEE_UNKNOWN;
+    return found;
+}
+
 /* No evidence, but a case that can be judged otherwise? */
 static int check_case(const struct sim_case *c, struct cmn_err *err)
 {
+    if (c->request && !c->evidence)
+        return 0; /* malformed, which the session says */
     if (!c->evidence && !c->report.len)
         return cmn_err_set(err, ENODATA,
                            "no evidence and no report in %zu known thing(s): nothing to judge (see "
                            "docs/collect.md)",
                            c->things);
-    if (strcmp(c->tee, "snp") != 0 && strcmp(c->tee, "sample") != 0)
+    if (strcmp(c->tee, "snp") != 0 && strcmp(c->tee, "sample") != 0 &&
+        strcmp(c->tee, "az-snp-vtpm") != 0)
         return cmn_err_set(err, ENOTSUP, "evidence of TEE '%.32s' cannot be judged here",
                            c->tee[0] ? c->tee : "(unknown)");
     return 0;
@@ -321,15 +356,27 @@ int sim_replay(struct sim_case *c, const struct sim_replay_opts *opts, json_t **
                struct cmn_err *err)
 {
     struct replay p = {.c = c, .o = opts, .verdict = json_object(), .notes = json_array()};
-    bool refused = false;
-    int r = p.verdict && p.notes ? check_case(c, err) : cmn_err_set(err, ENOMEM, "no memory");
+    struct sim_why_finding line = {0};
+    enum cmn_reason before = CMN_REASON_NONE;
+    bool early = refused_before(c, &before, &line), refused = false;
+    int r = !p.verdict || !p.notes ? cmn_err_set(err, ENOMEM, "no memory")
+            : early                ? 0
+                                   : check_case(c, err);
 
     if (r == 0)
         r = choose(&p, err);
-    if (r == 0) {
+    if (r == 0)
         about(&p);
-        r = open_roots(&p, err);
+    if (r == 0 && early) {
+        note(&p, "refused before any evidence was looked at");
+        tell_verdict(&p, false, before, line.text);
+        CMN_IGNORE(json_object_set(p.verdict, "notes", p.notes));
+        *ret = cmn_take(p.verdict);
+        replay_done(&p);
+        return 0;
     }
+    if (r == 0)
+        r = open_roots(&p, err);
     if (r == 0)
         r = open_policies(&p, err);
     if (r == 0)

@@ -7,12 +7,15 @@
 
 #include "common/env/env.h"
 #include "common/json/json.h"
+#include "common/snp/certs.h"
+#include "common/snp/report.h"
 #include "common/ttrpc/ttrpc.h"
 
 struct aa_attester {
     struct cmn_env *env;
     const char *tee;      /* "snp" or "sample" */
-    const char *psp_path; /* socket of the PSP, for snp */
+    const char *psp_path; /* socket of the PSP, for snp without a device */
+    const char *device;   /* /dev/sev-guest where the kernel has it, else NULL */
     bool sample_device;   /* env ENABLE_SAMPLE_DEVICE */
 };
 
@@ -37,7 +40,11 @@ struct aa {
 
 /* attester.c */
 
-/* The PSP's socket exists: snp; else sample, with upstream's warning. */
+/*
+ * snp: the environment names the PSP's socket (COCOBOX_PSP), or the kernel has the platform device
+ * that upstream looks for, or the PSP's socket is at its usual place. Else sample, with upstream's
+ * warning.
+ */
 void aa_attester_detect(struct aa_attester *attester, struct cmn_env *env);
 /* Evidence JSON over report_data (snp: at most 64 bytes, padded). Reason aa.evidence-failed or the
  * PSP's. */
@@ -49,6 +56,14 @@ int aa_attester_additional(const struct aa_attester *attester, struct cmn_bytes 
 /* -EKEYREJECTED: HOST_DATA is another digest (aa.initdata-mismatch). sample: logged, 0. */
 int aa_attester_check_initdata(const struct aa_attester *attester, struct cmn_bytes digest,
                                struct cmn_err *err) CMN_MUST_USE;
+
+/* sev-guest.c */
+
+/* A report through the kernel's device. ret_certs NULL: SNP_GET_REPORT, else SNP_GET_EXT_REPORT.
+ * aa.evidence-failed, psp.request-invalid, psp.unreachable. */
+int aa_sev_guest_report(const char *device, const uint8_t report_data[64],
+                        uint8_t ret_report[SNP_REPORT_BYTES], struct snp_certs *ret_certs,
+                        struct cmn_err *err) CMN_MUST_USE;
 
 /* config.c */
 

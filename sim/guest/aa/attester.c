@@ -1,4 +1,5 @@
-/* attester.c - evidence of the guest's TEE: snp through the PSP, or sample. See aa.h. */
+/* attester.c - evidence of the guest's TEE: snp through the kernel's device or the PSP's
+ * socket, or sample. See aa.h. */
 #include "sim/guest/aa/aa.h"
 
 #include "common/enc/enc.h"
@@ -9,7 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LOG_TARGET "attester"
+#define LOG_TARGET      "attester"
+#define PLATFORM_DEVICE "/sys/devices/platform/sev-guest"
+#define DEVICE          "/dev/sev-guest"
 
 void aa_attester_detect(struct aa_attester *attester, struct cmn_env *env)
 {
@@ -18,7 +21,9 @@ void aa_attester_detect(struct aa_attester *attester, struct cmn_env *env)
     attester->env = env;
     attester->psp_path = path && *path ? path : GUEST_PSP_SOCKET;
     attester->sample_device = getenv("ENABLE_SAMPLE_DEVICE") != NULL;
-    attester->tee = access(attester->psp_path, F_OK) == 0 ? "snp" : "sample";
+    /* upstream looks for the platform device, and then uses the character device */
+    attester->device = !(path && *path) && access(PLATFORM_DEVICE, F_OK) == 0 ? DEVICE : NULL;
+    attester->tee = attester->device || access(attester->psp_path, F_OK) == 0 ? "snp" : "sample";
     if (strcmp(attester->tee, "sample") == 0)
         cmn_log(CMN_LOG_WARN, LOG_TARGET,
                 "No TEE platform detected. Sample Attester will be used. If you are expecting to "
@@ -32,7 +37,9 @@ static int get_report(const struct aa_attester *attester, const uint8_t report_d
 {
     uint8_t raw[SNP_REPORT_BYTES];
 
-    int r = snp_psp_get_report(attester->psp_path, report_data, 0, raw, ret_certs, err);
+    int r = attester->device
+                ? aa_sev_guest_report(attester->device, report_data, raw, ret_certs, err)
+                : snp_psp_get_report(attester->psp_path, report_data, 0, raw, ret_certs, err);
     if (r < 0)
         return cmn_err_wrap(err, r, "Failed to get attestation report");
     r = snp_report_decode(raw, sizeof(raw), ret, err);

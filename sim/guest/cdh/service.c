@@ -1,8 +1,8 @@
 /* service.c - the hub's services on its ttrpc socket; see cdh.h and guest-components hub/src/bin.
  */
+#include "common/http/client.h"
 #include "common/ttrpc/proto/api.pb-c.h"
 #include "common/ttrpc/proto/keyprovider.pb-c.h"
-#include "common/http/client.h"
 #include "common/ttrpc/ttrpc.h"
 #include "sim/guest/cdh/cdh.h"
 #include "sim/guest/common/guest.h"

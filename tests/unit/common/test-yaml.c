@@ -95,7 +95,7 @@ static void size_depth_and_number_of_values_are_bounded(void)
 
     /* a billion laughs ends at its first alias */
     T_OK(cmn_buf_puts(&laughs, "a: &a [x, x]\n"), NULL);
-    for (char c = 'b'; c <= 'z'; c++)
+    for (int c = 'b'; c <= 'z'; c++)
         T_OK(cmn_buf_printf(&laughs, "%c: &%c [*%c, *%c]\n", c, c, c - 1, c - 1), NULL);
     T_ERR(load((char *)laughs.data, laughs.len, &doc, &err), -EINVAL, &err, "aliases");
 }

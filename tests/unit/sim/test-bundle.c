@@ -48,8 +48,8 @@ static const struct {
      "quay.io"},
     {"key.pem",
      "-----BEGIN PRIVATE KEY-----\n" SEED "MIGH\nAgEA" SEED "\n-----END PRIVATE KEY-----\n",
-     "END PRIVATE KEY"},
-    {"ec.pem", "-----BEGIN EC PRIVATE KEY-----\n" SEED "MIGH", "BEGIN EC"},
+     NULL},
+    {"ec.pem", "-----BEGIN EC PRIVATE KEY-----\n" SEED "MIGH", NULL},
     {"escaped.log",
      "{\"msg\":\"-----BEGIN OPENSSH PRIVATE KEY-----\\nb3Blb" SEED
      "\\n-----END OPENSSH PRIVATE KEY-----\\n\",\"lvl\":3}",
@@ -139,7 +139,7 @@ static void no_seeded_secret_is_left(void)
         if (seeded[i].stays)
             T_TRUE(found_in(out, seeded[i].stays));
     T_TRUE(found_in(out, "before"));
-    T_EQ_INT(json_array_size(json_object_get(sim_bundle_info(b), "skipped")), 3);
+    T_EQ_INT(json_array_size(json_object_get(sim_bundle_info(b), "skipped")), 5);
     T_ERR(sim_bundle_write(b, out, &err), -EEXIST, &err, "already");
     sim_bundle_free(b);
 }

@@ -122,6 +122,57 @@ static void a_flipped_bit_refuses_in_every_mode(void)
     }
 }
 
+/* Evidence of a real Azure VM, the text at `key` of `object` (at `index` of a list) changed in one
+ * letter. */
+static void azure(const char *object, const char *key, int index, size_t at, int64_t when,
+                  const char *want)
+{
+    const char *path = t_shared("samples/az-snp-vtpm/milan-v3-userdata/evidence.json");
+    struct sim_case *c = NULL;
+    auto_buf struct cmn_buf file = {0};
+    auto_json json_t *json = NULL, *v = NULL;
+    struct cmn_err err = {0};
+
+    if (!path)
+        return;
+    T_OK(cmn_file_read(path, 1 << 20, &file, NULL), NULL);
+    T_OK(cmn_json_load(cmn_buf_bytes(&file), 16, &json, &err), &err);
+    json_t *obj = object ? json_object_get(json, object) : json;
+    if (key) {
+        json_t *list = json_object_get(obj, key);
+        const char *text =
+            json_string_value(index < 0 ? list : json_array_get(list, (size_t)index));
+        auto_free char *copy = strdup(text ? text : "");
+        T_TRUE(at < strlen(copy));
+        copy[at] = copy[at] == '1' ? '2' : '1';
+        if (index < 0)
+            (void)json_object_set_new(obj, key, json_string(copy));
+        else
+            (void)json_array_set_new(list, (size_t)index, json_string(copy));
+    }
+    auto_free char *dump = cmn_json_dump(json);
+    T_OK(sim_case_new(env, &c, NULL), NULL);
+    sim_case_bytes(c, cmn_bytes(dump, strlen(dump)));
+    T_OK(sim_replay(c, &(struct sim_replay_opts){.at = when}, &v, &err), &err);
+    T_EQ_STR(outcome(v), want);
+    sim_case_free(c);
+}
+
+static void evidence_of_azure_is_judged_as_upstream_does(void)
+{
+    const int64_t then = 1795478400; /* 2026-11-24 */
+
+    azure(NULL, NULL, 0, 0, then, "accepted");
+    azure("tpm_quote", "message", -1, 100, then, "az.quote-signature");
+    azure("tpm_quote", "signature", -1, 100, then, "az.quote-signature");
+    azure("tpm_quote", "pcrs", 8, 3, then, "az.pcr-digest");
+    azure(NULL, "hcl_report", -1, 2210, then, "az.hcl-digest");
+    azure(NULL, "hcl_report", -1, 400, then, "snp.signature-invalid");
+    azure(NULL, "vcek", -1, 1500, then, "snp.chain-invalid");
+    azure(NULL, NULL, 0, 0, 1990000000, "az.vcek-invalid"); /* 2033 */
+    azure(NULL, NULL, 0, 0, 1700000000, "az.vcek-invalid"); /* 2023 */
+}
+
 static void what_cannot_be_decided_is_said(void)
 {
     struct sim_case *c = NULL;
@@ -290,6 +341,8 @@ TEST_MAIN("replay", {"the world begins", the_world_begins},
           {"what cannot be decided is said", what_cannot_be_decided_is_said},
           {"real samples have their outcomes", real_samples_have_their_outcomes},
           {"a flipped bit refuses in every mode", a_flipped_bit_refuses_in_every_mode},
+          {"evidence of Azure is judged as upstream does",
+           evidence_of_azure_is_judged_as_upstream_does},
           {"a captured session replays to the customer's verdict",
            a_captured_session_replays_to_the_customers_verdict},
           {"evidence of another session is refused", evidence_of_another_session_is_refused},

@@ -258,7 +258,7 @@ static void a_guest_cannot_speak_in_the_broker_s_voice(void)
     open_told(&t, (struct sim_report_opts){0});
     e.actor = "kata-agent";
     sim_report_event(t.rep, &e);
-    fflush(t.out);
+    (void)fflush(t.out);
     lacks(t.text, "evidence fits");
     e.actor = "kbs";
     sim_report_event(t.rep, &e);
@@ -308,7 +308,7 @@ static void streams_split_over_chunks_become_whole_lines(void)
     out(&t, "a", SIM_STDOUT, "llo\nwor");
     out(&t, "a", SIM_STDERR, "or\n\n");
     out(&t, "a", SIM_STDOUT, "ld");
-    fflush(t.out);
+    (void)fflush(t.out);
     has(t.text, "  b | other\n  a | hello\n  a ! error\n  a ! \n");
     lacks(t.text, "world");
     sim_report_end(t.rep, &plan, &passed); /* a last line without its end */
@@ -425,7 +425,7 @@ static void ordered_json_does_not_depend_on_who_was_first(void)
             (void)snprintf(name, sizeof(name), "%s.%u", actors[a].actor, next[a]++);
             emit(&t, seq, actors[a].phase, actors[a].actor, name);
         }
-        fflush(t.out);
+        (void)fflush(t.out);
         T_EQ_INT(t.len, 0); /* held until the end */
         sim_report_end(t.rep, &plan, &passed);
         names_of(close_told(&t), names, sizeof(names));
@@ -443,7 +443,7 @@ static void plain_json_comes_at_once_in_its_order(void)
 
     open_told(&t, (struct sim_report_opts){.json = true});
     emit(&t, 1, SIM_PHASE_TEARDOWN, "z", "first");
-    fflush(t.out);
+    (void)fflush(t.out);
     has(t.text, "\"first\"");
     emit(&t, 2, SIM_PHASE_NONE, "a", "second");
     out(&t, "c", SIM_STDOUT, "not here\n");
