@@ -123,6 +123,8 @@ def check_variables(source, pages):
         sys.exit("no environment variable found in the sources")
     wrong = [f"environment variable {v} is not documented" for v in sorted(read - set(re.findall(r"\w+", text)))]
     sources = "\n".join(p.read_text() for d in ("sim", "common", "kbs-lite", "fake-tee") for p in source.glob(f"{d}/**/*.[ch]"))
+    # those of the test scripts, told in docs/testing.md
+    sources += "\n".join(p.read_text().replace("${", '"') for p in source.glob("tests/i*/*.sh"))
     for variable in sorted(set(re.findall(r"\bCOCOBOX_[A-Z_]+\b", text))):
         if f'"{variable}' not in sources:
             wrong.append(f"documented variable {variable} is not read by any program")
