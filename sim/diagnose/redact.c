@@ -330,7 +330,7 @@ static int redact_plain(struct text t, struct cmn_buf *ret, size_t *removed)
         done = r.end;
         at = r.end > at ? r.end - 1 : at;
     }
-    return cmn_buf_put(ret, t.s + done, t.len - done);
+    return t.len ? cmn_buf_put(ret, t.s + done, t.len - done) : 0;
 }
 
 /* Lines `key: value` below data: or stringData: of a Secret manifest: only certificates stay. */

@@ -7,6 +7,7 @@
 
 enum { TEXT_MAX = 4096 };
 
+static json_t *clean_text(const char *fmt, va_list ap) __attribute__((format(printf, 1, 0)));
 static json_t *clean_text(const char *fmt, va_list ap)
 {
     char text[TEXT_MAX];

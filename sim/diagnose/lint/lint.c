@@ -58,6 +58,8 @@ unsigned lint_line(const struct lint_doc *d, const char *needle)
 }
 
 static void add(const struct lint_doc *d, unsigned line, const char *level, enum cmn_reason reason,
+                const char *fix, const char *fmt, va_list ap) __attribute__((format(printf, 6, 0)));
+static void add(const struct lint_doc *d, unsigned line, const char *level, enum cmn_reason reason,
                 const char *fix, const char *fmt, va_list ap)
 {
     char text[1024];

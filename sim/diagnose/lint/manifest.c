@@ -352,7 +352,6 @@ static bool lint_object(const struct lint_doc *d, const struct cmn_yaml *yaml, c
     const json_t *meta = json_object_get(root, "metadata");
     size_t i;
     json_t *item;
-    bool known = false;
 
     m.kind = cmn_json_str(root, "kind");
     m.name = cmn_json_str(meta, "name");
@@ -361,7 +360,7 @@ static bool lint_object(const struct lint_doc *d, const struct cmn_yaml *yaml, c
     m.name = m.name ? m.name : "";
     if (json_is_array(json_object_get(root, "items"))) {
         json_array_foreach(json_object_get(root, "items"), i, item)
-            known |= lint_object(d, yaml, item);
+            (void)lint_object(d, yaml, item);
         return true;
     }
     if (strcmp(m.kind, "ConfigMap") == 0)

@@ -171,6 +171,9 @@ static void public_texts_stay_as_they_are(void)
         "token_configs = 1\nthe token expired\n",
     };
 
+    auto_buf struct cmn_buf none = {0};
+    T_OK(sim_redact_text(cmn_bytes(NULL, 0), &none, NULL, NULL), NULL);
+    T_EQ_INT(none.len, 0);
     for (size_t i = 0; i < CMN_ARRAY_SIZE(texts); i++) {
         auto_buf struct cmn_buf out = {0};
         size_t n = 1;
