@@ -146,6 +146,7 @@ size_t sim_host_check_all(struct sim_host_check out[SIM_HOST_CHECKS])
                        "install qemu-system-x86 (Fedora: qemu-kvm)");
     out[n++] = check_libvirt();
     out[n++] = program("tpm", "swtpm", false, "scenarios with a vTPM", "install swtpm");
+    out[n++] = check_snp();
     return n + sim_snp_host_check(&sim_snp_this_host, out + n);
 }
 

@@ -209,7 +209,7 @@ int main(int argc, char **argv)
     struct vm_link link = {.agent = VM_AGENT_FD};
     auto_buf struct cmn_buf config = {0};
     struct vm_domain *domain = NULL;
-    int listeners[MACHINE_LISTENERS_MAX];
+    int listeners[MACHINE_LISTENERS_MAX] = {0};
     struct cmn_err err = {0};
 
     if (argp_parse(&argp, argc, argv, 0, NULL, &o) != 0 || !o.shape.emulator)

@@ -65,7 +65,7 @@ int main(void)
     static struct tee_device device = {.call = call};
     static struct tsm tsm = {.device = &device};
     const char *psp = getenv("COCOBOX_PSP");
-    char socket[] = GUEST_PSP_SOCKET;
+    static char socket[] = GUEST_PSP_SOCKET;
     struct cmn_err err = {0};
     pthread_t thread;
 
