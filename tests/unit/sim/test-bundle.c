@@ -166,8 +166,8 @@ static void public_texts_stay_as_they_are(void)
         "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
         "package policy\ndefault allow = false\n",
         "url = 'https://kbs.example:8443/x'\n",
-        "apiVersion: v1\nkind: ConfigMap\ndata:\n  a: b\n---\nkind: SecretProviderClass\ndata:\n  "
-        "c: d\n",
+        ("apiVersion: v1\nkind: ConfigMap\ndata:\n  a: b\n---\nkind: SecretProviderClass\ndata:\n"
+         "  c: d\n"),
         "token_configs = 1\nthe token expired\n",
     };
 

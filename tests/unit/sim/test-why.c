@@ -72,8 +72,8 @@ static void healthy_logs_name_nothing(void)
     static const char *const lines[] = {
         "INFO verifier: Verifier/endorsement check passed. tee=Snp tee_class=\"cpu\"",
         "INFO kbs: Starting HTTP server at [0.0.0.0:8080]",
-        "INFO attestation_agent: starting ttrpc server on "
-        "unix:///run/confidential-containers/aa.sock",
+        ("INFO attestation_agent: starting ttrpc server on "
+         "unix:///run/confidential-containers/aa.sock"),
         "Normal Scheduled 3s default-scheduler Successfully assigned default/hello to worker-1",
         "",
         "\x1b[32mINFO\x1b[0m ok \xc3\xa4\xff\x01",
