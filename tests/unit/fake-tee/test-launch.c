@@ -33,7 +33,7 @@ static void policies_that_do_not_fit_are_refused(void)
             cases[i].product, &(struct ftee_platform_opts){.plat_info = cases[i].plat_info});
         struct ftee_psp *psp = NULL;
         struct cmn_err err = {0};
-        T_ERR(ftee_psp_launch_start(env, ca_of(cases[i].product),
+        T_ERR(ftee_psp_launch_start(env_of(), ca_of(cases[i].product),
                                     &(struct ftee_launch){.platform = p, .policy = cases[i].policy},
                                     &psp, &err),
               -EACCES, &err, cases[i].part);
@@ -49,8 +49,8 @@ static void a_platform_of_another_chain_is_refused(void)
     struct ftee_psp *psp = NULL;
     struct cmn_err err = {0};
 
-    T_ERR(ftee_psp_launch_start(env, ca_of(SNP_GENOA), &(struct ftee_launch){.platform = p}, &psp,
-                                &err),
+    T_ERR(ftee_psp_launch_start(env_of(), ca_of(SNP_GENOA), &(struct ftee_launch){.platform = p},
+                                &psp, &err),
           -EINVAL, &err, "another chain");
     ftee_platform_unref(p);
 }
@@ -82,7 +82,8 @@ static struct ftee_psp *started(void)
     uint8_t page[4096] = {1};
     struct ftee_psp *psp = NULL;
 
-    T_OK(ftee_psp_launch_start(env, ca_of(SNP_GENOA), &(struct ftee_launch){0}, &psp, NULL), NULL);
+    T_OK(ftee_psp_launch_start(env_of(), ca_of(SNP_GENOA), &(struct ftee_launch){0}, &psp, NULL),
+         NULL);
     T_OK(ftee_psp_launch_update(psp, FTEE_PAGE_NORMAL, 0, page, NULL), NULL);
     return psp;
 }

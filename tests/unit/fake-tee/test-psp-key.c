@@ -23,7 +23,7 @@ static struct ftee_psp *guest(unsigned chip, uint64_t policy, uint8_t family, ui
     struct ftee_psp *psp = NULL;
     struct cmn_err err = {0};
 
-    T_OK(ftee_psp_launch_start(env, ca_of(SNP_GENOA), &launch, &psp, &err), &err);
+    T_OK(ftee_psp_launch_start(env_of(), ca_of(SNP_GENOA), &launch, &psp, &err), &err);
     T_OK(ftee_psp_launch_update(psp, FTEE_PAGE_NORMAL, 0, page, &err), &err);
     if (!id_key)
         T_OK(cmn_ec_generate(env, "P-384", &id_key, &err), &err);
@@ -91,7 +91,8 @@ static void a_guest_that_is_not_launched_gets_no_key(void)
     uint32_t status;
     struct cmn_err err = {0};
 
-    T_OK(ftee_psp_launch_start(env, ca_of(SNP_GENOA), &(struct ftee_launch){0}, &psp, &err), &err);
+    T_OK(ftee_psp_launch_start(env_of(), ca_of(SNP_GENOA), &(struct ftee_launch){0}, &psp, &err),
+         &err);
     T_ERR(ftee_psp_derive_key(psp, &(struct snp_key_req){0}, key, &status, &err), -EBUSY, &err,
           "not launched");
     ftee_psp_free(psp);

@@ -19,14 +19,21 @@
 static struct cmn_env *env;
 static struct ftee_ca *ca[SNP_PRODUCT_COUNT];
 
-static struct ftee_ca *ca_of(enum snp_product product)
+static struct cmn_env *env_of(void)
 {
     struct cmn_err err = {0};
 
     if (!env)
         T_OK(cmn_env_new_seeded(TEST_CHAIN_SEED, sizeof(TEST_CHAIN_SEED) - 1, &env, &err), &err);
+    return env;
+}
+
+static struct ftee_ca *ca_of(enum snp_product product)
+{
+    struct cmn_err err = {0};
+
     if (!ca[product])
-        T_OK(ftee_ca_open(env, test_chain_dir(), product, &ca[product], &err), &err);
+        T_OK(ftee_ca_open(env_of(), test_chain_dir(), product, &ca[product], &err), &err);
     return ca[product];
 }
 
@@ -35,7 +42,7 @@ static struct ftee_psp *launched(enum snp_product product, const struct ftee_lau
     struct ftee_psp *psp = NULL;
     struct cmn_err err = {0};
 
-    T_OK(ftee_psp_launch_start(env, ca_of(product), launch, &psp, &err), &err);
+    T_OK(ftee_psp_launch_start(env_of(), ca_of(product), launch, &psp, &err), &err);
     T_OK(ftee_psp_launch_finish(psp, NULL, &err), &err);
     return psp;
 }
@@ -47,10 +54,11 @@ static void what_the_firmware_refuses(void)
     uint32_t status = 0;
     struct cmn_err err = {0};
 
-    T_ERR(ftee_psp_launch_start(env, ca_of(SNP_GENOA), &(struct ftee_launch){.report_version = 6},
-                                &psp, &err),
+    T_ERR(ftee_psp_launch_start(env_of(), ca_of(SNP_GENOA),
+                                &(struct ftee_launch){.report_version = 6}, &psp, &err),
           -EINVAL, &err, "version 6");
-    T_OK(ftee_psp_launch_start(env, ca_of(SNP_GENOA), &(struct ftee_launch){0}, &psp, &err), &err);
+    T_OK(ftee_psp_launch_start(env_of(), ca_of(SNP_GENOA), &(struct ftee_launch){0}, &psp, &err),
+         &err);
     T_ERR(ftee_psp_report(psp, data, 0, raw, &status, &err), -EBUSY, &err, "not launched");
     T_ERR(ftee_psp_launch_update(psp, FTEE_PAGE_NORMAL, 0, NULL, &err), -EINVAL, &err,
           "page type 1");
@@ -84,7 +92,8 @@ static void launch_digest_is_the_chain_over_the_pages(void)
     struct cmn_err err = {0};
 
     memset(page, 0x5A, sizeof(page));
-    T_OK(ftee_psp_launch_start(env, ca_of(SNP_GENOA), &(struct ftee_launch){0}, &psp, &err), &err);
+    T_OK(ftee_psp_launch_start(env_of(), ca_of(SNP_GENOA), &(struct ftee_launch){0}, &psp, &err),
+         &err);
     T_OK(ftee_psp_launch_update(psp, FTEE_PAGE_NORMAL, 0xFFFFF000, page, &err), &err);
     T_OK(ftee_psp_launch_update(psp, FTEE_PAGE_SECRETS, 0x80D000, NULL, &err), &err);
     T_OK(ftee_psp_launch_update(psp, FTEE_PAGE_VMSA, 0xFFFFFFFFF000, page, &err), &err);

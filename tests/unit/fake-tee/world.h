@@ -10,14 +10,21 @@
 static struct cmn_env *env;
 static struct ftee_ca *cas[SNP_PRODUCT_COUNT];
 
-static inline struct ftee_ca *ca_of(enum snp_product product)
+static inline struct cmn_env *env_of(void)
 {
     struct cmn_err err = {0};
 
     if (!env)
         T_OK(cmn_env_new_seeded(TEST_CHAIN_SEED, sizeof(TEST_CHAIN_SEED) - 1, &env, &err), &err);
+    return env;
+}
+
+static inline struct ftee_ca *ca_of(enum snp_product product)
+{
+    struct cmn_err err = {0};
+
     if (!cas[product])
-        T_OK(ftee_ca_open(env, test_chain_dir(), product, &cas[product], &err), &err);
+        T_OK(ftee_ca_open(env_of(), test_chain_dir(), product, &cas[product], &err), &err);
     return cas[product];
 }
 
@@ -34,11 +41,10 @@ static inline struct ftee_platform *platform_of(enum snp_product product,
 /* A guest whose launch is finished without ID block. */
 static inline struct ftee_psp *launched(enum snp_product product, const struct ftee_launch *launch)
 {
-    struct ftee_ca *ca = ca_of(product); /* makes env */
     struct ftee_psp *psp = NULL;
     struct cmn_err err = {0};
 
-    T_OK(ftee_psp_launch_start(env, ca, launch, &psp, &err), &err);
+    T_OK(ftee_psp_launch_start(env_of(), ca_of(product), launch, &psp, &err), &err);
     T_OK(ftee_psp_launch_finish(psp, NULL, &err), &err);
     return psp;
 }
