@@ -1,7 +1,7 @@
 /* kbs.c - the broker as an object, and the routing of section 1.1 of the protocol. */
 #include "internal.h"
 
-#include "policy-set.h"
+#include "kbs-lite/policy-set.h"
 
 #include "common/crypto/crypto.h"
 

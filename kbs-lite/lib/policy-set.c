@@ -1,5 +1,5 @@
 /* policy-set.c - the named sets of built-in policies; see policy-set.h. */
-#include "kbs-lite/lib/policy-set.h"
+#include "kbs-lite/policy-set.h"
 
 #include "common/err/err.h"
 #include "kbs-lite/lib/policy-text.h"

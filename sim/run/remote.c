@@ -3,7 +3,7 @@
 
 #include "common/enc/enc.h"
 #include "common/http/client.h"
-#include "kbs-lite/lib/policy-set.h"
+#include "kbs-lite/policy-set.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* run.c - from a case and options to the verdict. */
-#include "kbs-lite/lib/policy-set.h"
+#include "kbs-lite/policy-set.h"
 #include "sim/diagnose/reference-values.h"
 #include "sim/diagnose/replay/replay-internal.h"
 #include "sim/diagnose/why/why.h"

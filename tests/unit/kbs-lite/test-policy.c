@@ -3,7 +3,7 @@
  * Trustee's documents: vector values per TEE with and without reference values, texts of failures.
  */
 #include "common/json/json.h"
-#include "kbs-lite/lib/policy-set.h"
+#include "kbs-lite/policy-set.h"
 #include "kbs-lite/lib/policy.h"
 #include "tests/testlib/testlib.h"
 
