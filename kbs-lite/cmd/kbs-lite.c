@@ -6,7 +6,7 @@
 #include "config.h"
 
 #include "common/log/log.h"
-#include "kbs-lite/lib/era.h"
+#include "kbs-lite/era.h"
 
 #include <argp.h>
 #include <pthread.h>

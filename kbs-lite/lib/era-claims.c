@@ -1,5 +1,5 @@
 /* era-claims.c - claims, attest bodies and built-in policies of earlier releases; see era.h. */
-#include "era.h"
+#include "kbs-lite/era.h"
 
 #include "common/enc/enc.h"
 #include "verifier.h"

@@ -2,7 +2,7 @@
  * era-words.c - the answers of earlier releases. The broker speaks as the newest one; this says the
  * same in an older one's words. See era.h.
  */
-#include "era.h"
+#include "kbs-lite/era.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* era.c - the table of releases; see era.h. */
-#include "era.h"
+#include "kbs-lite/era.h"
 
 #include <string.h>
 

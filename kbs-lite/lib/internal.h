@@ -3,7 +3,7 @@
 #ifndef KBS_INTERNAL_H
 #define KBS_INTERNAL_H
 
-#include "era.h"
+#include "kbs-lite/era.h"
 #include "kbs-lite/kbs.h"
 #include "metrics.h"
 #include "store.h"

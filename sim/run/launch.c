@@ -4,7 +4,7 @@
  * kernel and initramfs.
  */
 #include "common/enc/enc.h"
-#include "kbs-lite/lib/era.h"
+#include "kbs-lite/era.h"
 #include "sim/run/run-internal.h"
 
 #include <dirent.h>

@@ -1,6 +1,6 @@
 /* load-kbs.c - the images: and kbs: blocks of a scenario. */
 #include "common/enc/enc.h"
-#include "kbs-lite/lib/era.h"
+#include "kbs-lite/era.h"
 #include "kbs-lite/policy-set.h"
 #include "sim/image/encrypt.h"
 #include "sim/scenario/read.h"

@@ -1,8 +1,8 @@
 /* test-eras.c - releases of Trustee: versions, the words of answers, claims, attest bodies,
  * policies. */
-#include "era.h"
 #include "face.h"
 #include "internal.h"
+#include "kbs-lite/era.h"
 
 #include "common/crypto/crypto.h"
 
