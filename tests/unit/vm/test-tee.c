@@ -24,7 +24,7 @@ static void fill_table(struct cmn_buf *table)
     memset(table->data, 0x11, 16);
     cmn_put_u32le(table->data + 16, 48);
     cmn_put_u32le(table->data + 20, 100);
-    memset(table->data + 48, 0xCE, 100);
+    memset(table->data + 48, 0xCE, psp.table_len < 148 ? psp.table_len - 48 : 100);
 }
 
 static int fake_call(void *ctx, uint8_t type, struct cmn_bytes body, struct cmn_buf *ret_body,
