@@ -7,6 +7,7 @@
 #include "common/crypto/crypto.h"
 #include "common/crypto/jose.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -378,6 +379,7 @@ void kbs_attest(struct kbs *kbs, const struct cmn_http_request *req, struct cmn_
                    "session was attested before; its token is sent again", NULL);
         return;
     }
+    assert(a.nonce);
     if (!kbs->era->composite) {
         if (json_object_set_new(a.runtime, "nonce", json_string(session.nonce)) < 0)
             return;

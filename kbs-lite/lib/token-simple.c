@@ -123,7 +123,7 @@ int kbs_simple_token_issue(struct kbs *kbs, const struct kbs_subject *subject, c
         "{s:s, s:I, s:s, s:{s:s, s:s, s:s, s:s}, s:I, s:I, s:s, s:[{s:s}], s:O, s:O, s:{s:n, s:O}}",
         "iss", "CoCo-Attestation-Service", "iat", (json_int_t)now, "jti", jti, "jwk", "kty", "RSA",
         "alg", "RS384", "n", n, "e", e, "nbf", (json_int_t)now, "exp",
-        (json_int_t)(now + kbs->config.token_minutes * 60), "tee", tee, "evaluation-reports",
+        (json_int_t)now + kbs->config.token_minutes * 60, "tee", tee, "evaluation-reports",
         "policy-id", "default", "tcb-status", flat, "reference-data", references,
         "customized_claims", "init_data", "runtime_data", subject->runtime);
     return payload ? sign(kbs, payload, ret, err) : cmn_err_set(err, ENOMEM, "no memory");

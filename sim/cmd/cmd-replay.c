@@ -78,8 +78,10 @@ static void take_product(struct args *a, const char *name, struct argp_state *st
         list_products();
         exit(SIM_EXIT_OK);
     }
-    if (!p)
+    if (!p) {
         argp_error(state, "product '%.64s' is not known (--product list)", name);
+        return;
+    }
     a->opts.era = a->opts.era ? a->opts.era : p->era;
     a->opts.policy_set = a->opts.policy_set ? a->opts.policy_set : p->policy_set;
 }

@@ -174,10 +174,11 @@ static double run(const char *what, void *(*work)(void *), struct client *client
     }
     double rate = (double)(n * each) * 1e6 / (double)busiest;
     qsort(all, n * each, sizeof(*all), by_size);
+    double p50 = (double)all[n * each / 2], p99 = (double)all[n * each * 99 / 100];
     (void)printf(
         "bench: kbs %s, %u thread%s: %.0f/s, p50 %.2f ms, p99 %.2f ms; ceiling %.0f/s (%.0f %%)\n",
-        what, n, n > 1 ? "s" : "", rate, (double)all[n * each / 2] / 1000,
-        (double)all[n * each * 99 / 100] / 1000, ceiling * n, 100 * rate / (ceiling * n));
+        what, n, n > 1 ? "s" : "", rate, p50 / 1000, p99 / 1000, ceiling * n,
+        100 * rate / (ceiling * n));
     free(all);
     return rate;
 }

@@ -220,9 +220,9 @@ static void an_attest_body_of_another_era_is_refused(void)
                                          "{\"tee-pubkey\":{}}",
                                          "{\"tee-pubkey\":{},\"tee-evidence\":1}",
                                          "{\"tee-pubkey\":{},\"tee-evidence\":\"{\"}",
-                                         "{\"runtime-data\":{\"nonce\":\"\",\"tee-pubkey\":{}},"
-                                         "\"tee-evidence\":{\"primary_evidence\":{},"
-                                         "\"additional_evidence\":\"\"}}"};
+                                         ("{\"runtime-data\":{\"nonce\":\"\",\"tee-pubkey\":{}},"
+                                          "\"tee-evidence\":{\"primary_evidence\":{},"
+                                          "\"additional_evidence\":\"\"}}")};
 
     for (size_t i = 0; i < CMN_ARRAY_SIZE(bodies); i++) {
         auto_json json_t *body = json_loads(bodies[i], 0, NULL);
