@@ -174,7 +174,8 @@ static double run(const char *what, void *(*work)(void *), struct client *client
     }
     double rate = (double)(n * each) * 1e6 / (double)busiest;
     qsort(all, n * each, sizeof(*all), by_size);
-    double p50 = (double)all[n * each / 2], p99 = (double)all[n * each * 99 / 100];
+    const size_t middle = n * each / 2, late = n * each * 99 / 100;
+    const double p50 = (double)all[middle], p99 = (double)all[late];
     (void)printf(
         "bench: kbs %s, %u thread%s: %.0f/s, p50 %.2f ms, p99 %.2f ms; ceiling %.0f/s (%.0f %%)\n",
         what, n, n > 1 ? "s" : "", rate, p50 / 1000, p99 / 1000, ceiling * n,
