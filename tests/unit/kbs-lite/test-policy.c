@@ -3,8 +3,8 @@
  * Trustee's documents: vector values per TEE with and without reference values, texts of failures.
  */
 #include "common/json/json.h"
-#include "kbs-lite/policy-set.h"
 #include "kbs-lite/lib/policy.h"
+#include "kbs-lite/policy-set.h"
 #include "tests/testlib/testlib.h"
 
 #include <stdlib.h>
