@@ -167,6 +167,8 @@ static void evidence_of_azure_is_judged_as_upstream_does(void)
     azure("tpm_quote", "signature", -1, 100, then, "az.quote-signature");
     azure("tpm_quote", "pcrs", 8, 3, then, "az.pcr-digest");
     azure(NULL, "hcl_report", -1, 2210, then, "az.hcl-digest");
+    azure(NULL, "hcl_report", -1, 1638, then, "az.hcl-malformed"); /* hash type, at 4CC */
+    azure(NULL, "hcl_report", -1, 1645, then, "az.hcl-malformed"); /* variable_data_size, at 4D0 */
     azure(NULL, "hcl_report", -1, 400, then, "snp.signature-invalid");
     azure(NULL, "vcek", -1, 1500, then, "snp.chain-invalid");
     azure(NULL, NULL, 0, 0, 1990000000, "az.vcek-invalid"); /* 2033 */
