@@ -1,37 +1,13 @@
 /* rego.c - policies: does it parse, what does it define, which reference values does it ask for. */
 #include "common/rs/cmn-rs.h"
 #include "sim/diagnose/inspect/inspect-internal.h"
+#include "sim/diagnose/rego-package.h"
 
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
 enum { REGO_MAX = 1 << 20, ASKED = 64 };
-
-/* The first line that is neither empty nor a comment begins with "package ". */
-static bool has_package(struct cmn_bytes text, char *name, size_t cap)
-{
-    const char *p = (const char *)text.data, *end = p + text.len;
-
-    while (p < end) {
-        const char *eol = memchr(p, '\n', (size_t)(end - p));
-        eol = eol ? eol : end;
-        while (p < eol && isspace((unsigned char)*p))
-            p++;
-        if (p < eol && *p != '#') {
-            size_t n = 0;
-            if (eol - p < 9 || memcmp(p, "package ", 8) != 0)
-                return false;
-            for (p += 8;
-                 p < eol && (isalnum((unsigned char)*p) || strchr("._", *p)) && n + 1 < cap;)
-                name[n++] = *p++;
-            name[n] = '\0';
-            return n > 0;
-        }
-        p = eol + 1;
-    }
-    return false;
-}
 
 static void view_asked(json_t *doc, struct cmn_bytes text)
 {
@@ -71,7 +47,7 @@ json_t *insp_rego(struct insp *in, struct cmn_bytes text)
     struct cmn_rs_rego *rego;
 
     (void)in;
-    if (text.len > REGO_MAX || !has_package(text, name, sizeof(name)) ||
+    if (text.len > REGO_MAX || !sim_rego_package(text, name, sizeof(name)) ||
         !(rego = cmn_rs_rego_new()))
         return NULL;
     bool allow = defines(text, "allow"),

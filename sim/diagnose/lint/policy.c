@@ -1,6 +1,7 @@
 /* policy.c - Rego: attestation, resource and agent policies. */
 #include "common/rs/cmn-rs.h"
 #include "sim/diagnose/lint/lint-internal.h"
+#include "sim/diagnose/rego-package.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -8,31 +9,6 @@
 #include <string.h>
 
 enum { REGO_MAX = 1 << 20, NAMES = 128 };
-
-/* The package of a Rego text; false: it is no Rego. */
-static bool package_of(struct cmn_bytes text, char *name, size_t cap)
-{
-    const char *p = (const char *)text.data, *end = p + text.len;
-
-    while (p < end) {
-        const char *eol = memchr(p, '\n', (size_t)(end - p));
-        eol = eol ? eol : end;
-        while (p < eol && isspace((unsigned char)*p))
-            p++;
-        if (p < eol && *p != '#') {
-            size_t n = 0;
-            if (eol - p < 9 || memcmp(p, "package ", 8) != 0)
-                return false;
-            for (p += 8;
-                 p < eol && (isalnum((unsigned char)*p) || *p == '_' || *p == '.') && n + 1 < cap;)
-                name[n++] = *p++;
-            name[n] = '\0';
-            return n > 0;
-        }
-        p = eol + 1;
-    }
-    return false;
-}
 
 static bool has(const struct lint_doc *d, const char *needle)
 {
@@ -155,7 +131,7 @@ bool lint_policy(const struct lint_doc *d)
 {
     char name[128];
 
-    if (d->text.len > REGO_MAX || !package_of(d->text, name, sizeof(name)))
+    if (d->text.len > REGO_MAX || !sim_rego_package(d->text, name, sizeof(name)))
         return false;
     lint_parse(d);
     if (strcmp(name, "agent_policy") == 0) {
